@@ -1,0 +1,300 @@
+//! From a request to [`Fields`]: what was written, cleaned and checked in the contract's order.
+
+use super::body::{self, Malformed, Media};
+use super::encode::{Circumstances, FieldError};
+use super::place::{Place, Step, dig};
+use super::template::{Room, Time, seen};
+use super::{Contract, Field, JsonType, Operation, Outcome, Unknown, rules};
+use crate::user::{Meaning, Submitted};
+use bytes::Bytes;
+use http::HeaderMap;
+use minijinja::Value;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A request as the contract reads it.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'r> {
+    /// The query string, without the question mark.
+    pub query: Option<&'r str>,
+    /// All headers.
+    pub headers: &'r HeaderMap,
+    /// The whole body.
+    pub body: &'r Bytes,
+}
+
+/// The deployment's named secrets, with which a contract's `secret` rules compare.
+#[derive(Clone, Default)]
+pub struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// The secret of this name.
+    pub(crate) fn named(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl FromIterator<(String, String)> for Secrets {
+    fn from_iter<I: IntoIterator<Item = (String, String)>>(pairs: I) -> Self {
+        Secrets(pairs.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// What a client wrote, after `clean`: one value per field of the contract, in the contract's order.
+pub struct Fields {
+    pub(crate) inputs: Vec<Option<Json>>,
+    pub(crate) body: Json,
+}
+
+impl fmt::Debug for Fields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Fields(..)") // It holds the password.
+    }
+}
+
+/// A request that ends before anything is stored.
+#[derive(Debug)]
+pub struct Refusal {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The complaints, in the contract's order.
+    pub errors: Vec<FieldError>,
+    /// Why the body could not be read; empty otherwise.
+    pub reason: String,
+    /// What could be read.
+    pub fields: Option<Fields>,
+}
+
+impl Refusal {
+    /// An ending without complaints about fields.
+    pub fn plain(outcome: Outcome) -> Refusal {
+        Refusal { outcome, errors: Vec::new(), reason: String::new(), fields: None }
+    }
+}
+
+impl Contract {
+    /// Whether this contract listens at `path?query` (the path without its mount prefix).
+    pub fn matches_query(&self, query: Option<&str>) -> bool {
+        let given = |name: &str, value: &str| {
+            form_urlencoded::parse(query.unwrap_or_default().as_bytes()).any(|(n, v)| n == name && v == value)
+        };
+        self.register.query.iter().all(|(name, value)| given(name, value))
+    }
+
+    /// The media type as which a body is read: named, or the first of `accepts` when none is named.
+    pub fn media(&self, headers: &HeaderMap) -> Option<Media> {
+        let accepts = &self.register.accepts;
+        match headers.get(http::header::CONTENT_TYPE) {
+            None => accepts.first().copied(),
+            Some(value) => Media::of(value.to_str().ok()?).filter(|media| accepts.contains(media)),
+        }
+    }
+
+    /// Reads a request and runs every rule that needs no store.
+    pub async fn decode(&self, request: Request<'_>, now: &Circumstances<'_>) -> Result<Fields, Refusal> {
+        let operation = &self.register;
+        let media = match self.media(request.headers) {
+            Some(media) => media,
+            None if request.body.is_empty() => Media::Json,
+            None => return Err(Refusal::plain(Outcome::UnsupportedMediaType)),
+        };
+        let content_type = header(request.headers, &http::header::CONTENT_TYPE).unwrap_or_default();
+        let body = body::read(media, &content_type, request.body).await.map_err(|Malformed(reason)| Refusal {
+            reason,
+            ..Refusal::plain(Outcome::Malformed)
+        })?;
+        let fields = read(operation, request, body, media, now);
+        let errors = rules::check(operation, &fields, now);
+        match errors.first() {
+            None => Ok(fields),
+            Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
+        }
+    }
+
+    /// The refusal for values that are in use.
+    pub fn taken(&self, fields: Fields, kinds: &[String], now: &Circumstances<'_>) -> Refusal {
+        rules::taken(&self.register, fields, kinds, now)
+    }
+
+    /// The refusal for values whose meaning could not be understood.
+    pub fn misunderstood(
+        &self,
+        fields: Fields,
+        problems: &[crate::user::Problem],
+        now: &Circumstances<'_>,
+    ) -> Refusal {
+        rules::misunderstood(&self.register, fields, problems, now)
+    }
+
+    /// What the fields mean; the rest of the body too, when the contract keeps it.
+    pub fn submitted(&self, fields: &Fields) -> Submitted {
+        let mut out = Submitted::default();
+        for (field, input) in self.register.fields.iter().zip(&fields.inputs) {
+            let Some(meaning) = &field.into else { continue };
+            let Some(value) = input.as_ref().filter(|v| !v.is_null()) else { continue };
+            let text = || value.as_str().map(str::to_owned);
+            match meaning {
+                Meaning::Email => out.email = text(),
+                Meaning::Username => out.username = text(),
+                Meaning::Password => out.password = text(),
+                Meaning::Name => out.name = text(),
+                Meaning::FirstName => out.first_name = text(),
+                Meaning::LastName => out.last_name = text(),
+                Meaning::Id => out.id = text().filter(|id| !id.is_empty()),
+                Meaning::Extra(name) => drop(out.extra.insert(name.clone(), value.clone())),
+            }
+        }
+        if self.register.unknown == Unknown::Keep {
+            for (key, value) in unknown_members(&self.register, &fields.body) {
+                out.extra.entry(key).or_insert_with(|| value.clone());
+            }
+        }
+        out
+    }
+
+    /// The names of the deployment's secrets that this contract compares with.
+    pub fn secrets(&self) -> Vec<&str> {
+        self.register.fields.iter().flat_map(|f| &f.rules).filter_map(|r| r.secret.as_deref()).collect()
+    }
+
+    /// The unique claims that these fields will make: kinds and values, for an early look-up. Only values whose
+    /// normalised form is the value itself are listed here; addresses and names are claimed by their own types.
+    pub fn unique_extras(&self, fields: &Fields) -> Vec<(String, String)> {
+        let unique = self.register.fields.iter().zip(&fields.inputs);
+        unique
+            .filter(|(field, _)| matches!(field.into, Some(Meaning::Extra(_))) && field.rules.iter().any(|r| r.unique))
+            .filter_map(|(field, input)| {
+                let value = match input.as_ref()? {
+                    Json::Null => return None,
+                    Json::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Some((field.into.as_ref()?.to_string(), value))
+            })
+            .collect()
+    }
+}
+
+/// The members of the body that no field names.
+pub(super) fn unknown_members<'b>(
+    operation: &'b Operation,
+    body: &'b Json,
+) -> impl Iterator<Item = (&'b String, &'b Json)> {
+    let named = |key: &str| operation.fields.iter().any(|f| f.from.first_key() == Some(key));
+    body.as_object().into_iter().flatten().filter(move |(key, _)| !named(key))
+}
+
+fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, now: &Circumstances<'_>) -> Fields {
+    let mut inputs: Vec<Option<Json>> = operation
+        .fields
+        .iter()
+        .map(|field| {
+            let (value, textual) = match &field.from {
+                Place::Body(steps) => (dig(&body, steps).cloned(), media != Media::Json),
+                Place::Query(name) => (query(request.query, name), true),
+                Place::Header(name) => (header(request.headers, name).map(Json::String), true),
+                Place::Cookie(name) => (cookie(request.headers, name).map(Json::String), true),
+            };
+            if textual { value.map(|v| typed(v, field.json_type())) } else { value }
+        })
+        .collect();
+    for (field, input) in operation.fields.iter().zip(&mut inputs) {
+        clean(field, input, now);
+    }
+    Fields { inputs, body }
+}
+
+/// `clean` sees the value alone. When it cannot be applied (a number is not trimmed), the value stays as it is and
+/// the rules say what is wrong with it.
+fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances<'_>) {
+    let Some(clean) = &field.clean else { return };
+    let scene = Room::value("clean", vec![
+        ("value".into(), seen(input.as_ref())),
+        ("now".into(), Time::value(now.now)),
+        ("random".into(), now.random()),
+    ]);
+    let Ok(value) = clean.eval(&scene, &[]) else { return };
+    if let Some(json) = to_json(&value) {
+        *input = Some(json);
+    }
+}
+
+/// A template value as JSON; what was not sent has none.
+pub(super) fn to_json(value: &Value) -> Option<Json> {
+    let mut text = String::new();
+    super::template::write_json(&mut text, value).ok()?;
+    let absent = value.is_undefined() || value.downcast_object_ref::<super::template::Absent>().is_some();
+    if absent { None } else { serde_json::from_str(&text).ok() }
+}
+
+/// Forms, queries and headers may write booleans and integers as text.
+fn typed(value: Json, json_type: JsonType) -> Json {
+    let Json::String(text) = &value else { return value };
+    match json_type {
+        JsonType::Boolean => match text.as_str() {
+            "true" | "1" | "on" => Json::Bool(true),
+            "false" | "0" | "off" | "" => Json::Bool(false),
+            _ => value,
+        },
+        JsonType::Integer => text.parse::<i64>().map_or(value, Json::from),
+        JsonType::Number => {
+            text.parse::<f64>().ok().and_then(serde_json::Number::from_f64).map_or(value, Json::Number)
+        }
+        _ => value,
+    }
+}
+
+fn query(query: Option<&str>, name: &str) -> Option<Json> {
+    let mut pairs = form_urlencoded::parse(query?.as_bytes());
+    pairs.find(|(key, _)| key == name).map(|(_, value)| Json::String(value.into_owned()))
+}
+
+/// A header as text; one that is not UTF-8 counts as absent.
+pub(super) fn header(headers: &HeaderMap, name: &http::HeaderName) -> Option<String> {
+    headers.get(name).and_then(|v| std::str::from_utf8(v.as_bytes()).ok()).map(str::to_owned)
+}
+
+fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
+    let pairs = headers.get_all(http::header::COOKIE).into_iter().filter_map(|v| v.to_str().ok());
+    let mut pairs = pairs.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find(|(key, _)| *key == name).map(|(_, value)| {
+        let value = value.trim_matches('"');
+        percent_encoding::percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
+    })
+}
+
+/// The body cut down to what is stored, without the password: what `request.body` shows.
+pub(super) fn echo(operation: &Operation, body: &Json) -> Json {
+    let stored = operation.fields.iter().filter(|f| f.into.is_some() && !f.secret);
+    let paths: Vec<&[Step]> =
+        stored.filter_map(|f| if let Place::Body(steps) = &f.from { Some(steps.as_slice()) } else { None }).collect();
+    prune(body, &paths).unwrap_or_else(|| Json::Object(Map::new()))
+}
+
+fn prune(json: &Json, paths: &[&[Step]]) -> Option<Json> {
+    if paths.iter().any(|path| path.is_empty()) {
+        return Some(json.clone());
+    }
+    let mut out = Map::new();
+    for (key, value) in json.as_object()? {
+        let inner: Vec<&[Step]> = paths
+            .iter()
+            .filter(|path| matches!(path.first(), Some(Step::Key(k)) if k == key))
+            .map(|path| &path[1..])
+            .collect();
+        if inner.is_empty() {
+            continue;
+        }
+        if let Some(value) = prune(value, &inner) {
+            out.insert(key.clone(), value);
+        }
+    }
+    Some(Json::Object(out))
+}

@@ -1,0 +1,323 @@
+//! From a named outcome to a [`Reply`]: status, headers and body, in the contract's words.
+
+use super::decode::{Fields, Secrets, echo};
+use super::outcome::phrase;
+use super::rules::{shown_inputs, stored_value};
+use super::template::{Lazy, RenderError, Room, Time, from_json};
+use super::{Contract, Make, Operation, Outcome, ReplyTemplate, Token};
+use crate::user::Meaning;
+use http::{HeaderName, HeaderValue};
+use jiff::Timestamp;
+use minijinja::Value;
+use serde_json::Value as Json;
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// What surrounds a request: when, where, under which id.
+#[derive(Debug, Clone, Copy)]
+pub struct Circumstances<'c> {
+    /// The one time that the whole request sees.
+    pub now: Timestamp,
+    /// `random.uuid`.
+    pub random: Uuid,
+    /// `request.id`.
+    pub request_id: &'c str,
+    /// `request.path`, as the client wrote it.
+    pub path: &'c str,
+    /// `request.base_url`, from the configuration and never from the request.
+    pub base_url: &'c str,
+    /// The deployment's secrets.
+    pub secrets: &'c Secrets,
+}
+
+impl Circumstances<'_> {
+    pub(super) fn random(&self) -> Value {
+        Room::value("random", vec![("uuid".into(), Value::from(self.random.to_string()))])
+    }
+}
+
+/// One complaint, as a reply shows it.
+#[derive(Clone, PartialEq)]
+pub struct FieldError {
+    /// Where it is reported.
+    pub field: Arc<str>,
+    /// The contract's tag, key or number.
+    pub code: Json,
+    /// What the rule says.
+    pub message: String,
+    /// The demand's own parameter.
+    pub limit: Json,
+    /// The refused value; none for secrets.
+    pub value: Option<Json>,
+    /// The reply it leads to.
+    pub outcome: Outcome,
+}
+
+impl fmt::Debug for FieldError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} -> {}", self.field, self.code, self.outcome)
+    }
+}
+
+/// The account that `created` tells about.
+#[derive(Debug, Clone)]
+pub struct Registered {
+    /// `user.id`: a number or text.
+    pub id: Json,
+    /// `user.created_at` and `.updated_at`.
+    pub at: Timestamp,
+    /// `user.password_sha256`, when the contract reveals it.
+    pub password_sha256: Option<String>,
+}
+
+/// How tokens are made: by whoever holds the key and the randomness.
+#[derive(Clone)]
+pub struct Mint {
+    /// Signs claims (a JSON object) as a JWT.
+    pub sign: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    /// Fills bytes with randomness.
+    pub fill: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+}
+
+impl fmt::Debug for Mint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mint(..)")
+    }
+}
+
+/// An opaque token that the reply shows, to be stored hashed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Minted {
+    /// Its name in the contract.
+    pub name: Arc<str>,
+    /// The token itself.
+    pub text: String,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
+
+impl fmt::Debug for Minted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Minted({}, ..)", self.name)
+    }
+}
+
+/// What a refusal is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Scene<'s> {
+    /// What could be read of the request.
+    pub fields: Option<&'s Fields>,
+    /// The complaints.
+    pub errors: &'s [FieldError],
+    /// Why the body could not be read.
+    pub reason: &'s str,
+    /// Seconds after which a try makes sense (`throttled`, `busy`); a header says so too.
+    pub retry_after: Option<u64>,
+}
+
+/// An answer, ready to be sent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// How the request ended.
+    pub outcome: Outcome,
+    /// 200 to 599.
+    pub status: u16,
+    /// In the contract's order.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// Empty for an empty answer.
+    pub body: String,
+}
+
+/// A reply that could not be written: its data did not fit what the file's proof and dry run allow.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("the {part} of `{outcome}` cannot be written: {reason}")]
+pub struct EncodeError {
+    /// The outcome.
+    pub outcome: Outcome,
+    /// `body`, `message`, a header or a token.
+    pub part: String,
+    /// What the template engine says.
+    pub reason: String,
+    /// The byte range in the part's template.
+    pub(crate) at: std::ops::Range<usize>,
+    /// Where that template stands in the contract file.
+    pub(crate) origin: std::ops::Range<usize>,
+}
+
+impl Contract {
+    /// Writes any outcome but `created`.
+    pub fn refusal(&self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances<'_>) -> Result<Reply, EncodeError> {
+        let operation = &self.register;
+        let template = operation.reply(outcome);
+        let mut names = always(operation, outcome, scene.fields, now);
+        let errors: Vec<Value> = scene.errors.iter().map(error).collect();
+        names.push(("errors".into(), Value::from(errors)));
+        names.push(("reason".into(), Value::from(scene.reason)));
+        names.push(("retry_after".into(), Value::from(scene.retry_after.unwrap_or_default())));
+        let mut reply = write(template, outcome, names)?;
+        if let Some(seconds) = scene.retry_after {
+            reply.headers.push((http::header::RETRY_AFTER, HeaderValue::from(seconds)));
+        }
+        Ok(reply)
+    }
+
+    /// Writes `created`, and tells which opaque tokens the reply shows.
+    pub fn created(
+        &self,
+        fields: &Fields,
+        registered: &Registered,
+        mint: &Mint,
+        now: &Circumstances<'_>,
+    ) -> Result<(Reply, Vec<Minted>), EncodeError> {
+        let operation = &self.register;
+        let user = user(operation, fields, registered);
+        let tokens = tokens(operation, fields, &user, mint, now)?;
+        let members = tokens.iter().map(|(t, lazy)| (t.name.clone(), Value::from_dyn_object(lazy.clone()))).collect();
+        let mut names = always(operation, &Outcome::Created, Some(fields), now);
+        names.push(("user".into(), user));
+        names.push(("tokens".into(), Room::value("tokens", members)));
+        let reply = write(operation.reply(&Outcome::Created), &Outcome::Created, names)?;
+        let shown = tokens.into_iter().filter(|(token, _)| matches!(token.make, Make::Random(_)));
+        let minted = shown.filter_map(|(token, lazy)| {
+            let text = lazy.made()?.as_str()?.to_owned();
+            let lifetime = jiff::SignedDuration::from_secs(token.lifetime);
+            Some(Minted { name: token.name.clone(), text, expires_at: now.now.saturating_add(lifetime).ok()? })
+        });
+        Ok((reply, minted.collect()))
+    }
+}
+
+type Names = Vec<(Arc<str>, Value)>;
+
+/// The names that every outcome sees.
+fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now: &Circumstances<'_>) -> Names {
+    let status = operation.reply(outcome).status;
+    let body = match fields {
+        Some(fields) if operation.echoes_body => from_json(&echo(operation, &fields.body)),
+        _ => Value::from_pairs(std::iter::empty::<(&str, Value)>()),
+    };
+    let request = vec![
+        ("id".into(), Value::from(now.request_id)),
+        ("path".into(), Value::from(now.path)),
+        ("base_url".into(), Value::from(now.base_url)),
+        ("body".into(), body),
+    ];
+    vec![
+        ("status".into(), Value::from(status)),
+        ("phrase".into(), Value::from(phrase(status))),
+        ("outcome".into(), Value::from(outcome.name())),
+        ("now".into(), Time::value(now.now)),
+        ("random".into(), now.random()),
+        ("request".into(), Room::value("request", request)),
+        ("input".into(), shown_inputs(operation, fields)),
+    ]
+}
+
+fn error(error: &FieldError) -> Value {
+    Room::value("an error", vec![
+        ("field".into(), Value::from(&*error.field)),
+        ("code".into(), from_json(&error.code)),
+        ("message".into(), Value::from(error.message.as_str())),
+        ("limit".into(), from_json(&error.limit)),
+        ("value".into(), error.value.as_ref().map_or(Value::from(()), from_json)),
+    ])
+}
+
+fn user(operation: &Operation, fields: &Fields, registered: &Registered) -> Value {
+    let mut members: Names = vec![
+        ("id".into(), from_json(&registered.id)),
+        ("created_at".into(), Time::value(registered.at)),
+        ("updated_at".into(), Time::value(registered.at)),
+    ];
+    let mut extra: Names = Vec::new();
+    for field in &operation.fields {
+        match &field.into {
+            None | Some(Meaning::Password | Meaning::Id) => {}
+            Some(meaning @ Meaning::Extra(name)) => {
+                extra.push((name.as_str().into(), stored_value(operation, fields, meaning)));
+            }
+            Some(meaning) => {
+                members.push((meaning.to_string().into(), stored_value(operation, fields, meaning)));
+            }
+        }
+    }
+    if let Some(digest) = &registered.password_sha256 {
+        members.push(("password_sha256".into(), Value::from(digest.as_str())));
+    }
+    members.push(("extra".into(), Room::value("user.extra", extra)));
+    Room::value("user", members)
+}
+
+/// The tokens, each made when it is first written. Claims are rendered now, because they can fail.
+fn tokens<'o>(
+    operation: &'o Operation,
+    fields: &Fields,
+    user: &Value,
+    mint: &Mint,
+    now: &Circumstances<'_>,
+) -> Result<Vec<(&'o Token, Arc<Lazy>)>, EncodeError> {
+    let scene = || {
+        Room::value("claims", vec![
+            ("user".into(), user.clone()),
+            ("now".into(), Time::value(now.now)),
+            ("random".into(), now.random()),
+            ("input".into(), shown_inputs(operation, Some(fields))),
+        ])
+    };
+    let mut out = Vec::with_capacity(operation.tokens.len());
+    for token in &operation.tokens {
+        let lazy = match &token.make {
+            Make::Random(recipe) => {
+                let (recipe, fill) = (recipe.clone(), mint.fill.clone());
+                Lazy::new(Some(token.lifetime), move || Value::from(recipe.make(&mut |bytes| fill(bytes))))
+            }
+            Make::Claims(template) => {
+                let part = || format!("token `{}`", token.name);
+                let claims = template
+                    .render(&scene())
+                    .map_err(|e| failed(&Outcome::Created, part(), e, template.origin()))?;
+                let claims = timed(&claims, now.now.as_second(), token.lifetime);
+                let sign = mint.sign.clone();
+                Lazy::new(Some(token.lifetime), move || Value::from(sign(&claims)))
+            }
+        };
+        out.push((token, lazy));
+    }
+    Ok(out)
+}
+
+/// Appends `iat` and `exp` (RFC 7519 section 4.1) to a compact JSON object.
+fn timed(claims: &str, now: i64, lifetime: i64) -> String {
+    let open = claims.strip_suffix('}').unwrap_or("{");
+    let comma = if open.len() > 1 { "," } else { "" };
+    format!("{open}{comma}\"iat\":{now},\"exp\":{}}}", now + lifetime)
+}
+
+fn write(template: &ReplyTemplate, outcome: &Outcome, mut names: Names) -> Result<Reply, EncodeError> {
+    let partial = Room::value("everything", names.clone());
+    let message = template
+        .message
+        .render(&partial)
+        .map_err(|e| failed(outcome, "message".to_owned(), e, template.message.origin()))?;
+    names.push(("message".into(), Value::from(message)));
+    let scene = Room::value("everything", names);
+    let mut headers = Vec::with_capacity(template.headers.len() + 1);
+    for (name, value) in &template.headers {
+        let at = |e| failed(outcome, format!("header {name}"), e, value.origin());
+        let text = value.render(&scene).map_err(at)?;
+        let checked = HeaderValue::from_str(&text).map_err(|_| {
+            at(RenderError { at: 0..value.source().len(), what: "this is not a header value".to_owned() })
+        })?;
+        headers.push((name.clone(), checked));
+    }
+    let body = template
+        .body
+        .render(&scene)
+        .map_err(|e| failed(outcome, "body".to_owned(), e, template.body.origin()))?;
+    Ok(Reply { outcome: outcome.clone(), status: template.status, headers, body })
+}
+
+fn failed(outcome: &Outcome, part: String, error: RenderError, origin: std::ops::Range<usize>) -> EncodeError {
+    EncodeError { outcome: outcome.clone(), part, reason: error.what, at: error.at, origin }
+}

@@ -1,0 +1,65 @@
+//! `tokens`: everything secret that is handed out.
+
+use super::fields::template;
+use super::source::{Held, Source, Table};
+use super::vocabulary;
+use crate::contract::language::{self, duration};
+use crate::contract::template::Format;
+use crate::contract::{Field, Make, Reveal, Token};
+use crate::user::Recipe;
+
+/// Fewer random bits than this can be guessed (BAR: 128; RFC 6749 section 10.10 asks for 2^-128).
+const LEAST_BITS: f64 = 128.0;
+
+/// Reads all tokens.
+pub(super) fn tokens(source: &mut Source<'_>, register: &Table, fields: &[Field], reveal: Reveal) -> Vec<Token> {
+    let mut out = Vec::new();
+    for entry in register.table("tokens").map(|t| t.entries).unwrap_or_default() {
+        let Held::Table(table) = &entry.value.value else {
+            source.error("a token is a table", entry.value.span.clone(), "such as { claims = '..' }");
+            continue;
+        };
+        source.words(table, language::TOKEN, "a token");
+        let make = match (table.text("claims"), table.text("random")) {
+            (Some(claims), None) => {
+                let known = vocabulary::claims(fields, reveal);
+                template(source, &claims, Format::Json, &known, "these claims would not be JSON").map(Make::Claims)
+            }
+            (None, Some(random)) => recipe(source, &random),
+            _ => {
+                source
+                    .error("a token has either `claims` or `random`", entry.key_span, "give exactly one of the two")
+                    .help("claims = '{ .. }' makes a JWT, random = \"[a-z0-9]{32}\" an opaque token");
+                continue;
+            }
+        };
+        let lifetime = lifetime(source, table);
+        out.extend(make.map(|make| Token { name: entry.key.as_str().into(), make, lifetime }));
+    }
+    out
+}
+
+fn recipe(source: &mut Source<'_>, text: &super::source::Text) -> Option<Make> {
+    match Recipe::parse(&text.value) {
+        Ok(recipe) if recipe.bits() >= LEAST_BITS => Some(Make::Random(recipe)),
+        Ok(recipe) => {
+            let bits = recipe.bits();
+            source
+                .error("this token can be guessed", text.span.clone(), format!("{bits:.0} random bits"))
+                .help("a token needs 128 bits: [a-z0-9]{25}, [A-Za-z0-9]{22} or [0-9a-f]{32}, or more");
+            None
+        }
+        Err(error) => {
+            source.error("this is not a recipe for random text", text.span.clone(), error.to_string());
+            None
+        }
+    }
+}
+
+fn lifetime(source: &mut Source<'_>, table: &Table) -> i64 {
+    let Some(text) = table.text("lifetime") else { return 3600 };
+    duration::seconds(&text.value).unwrap_or_else(|| {
+        source.error("this is not a length of time", text.span, "such as \"15m\", \"1h\", \"7d\"");
+        3600
+    })
+}

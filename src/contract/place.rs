@@ -1,0 +1,102 @@
+//! Where a field stands in a request.
+
+use serde_json::Value as Json;
+
+/// A place in a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A path in the body: `user.email`, `formFields[id=email].value`.
+    Body(Vec<Step>),
+    Query(String),
+    Header(http::HeaderName),
+    Cookie(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    Key(String),
+    /// The item of a list whose member has this value.
+    Pick { member: String, value: String },
+}
+
+impl Place {
+    /// Reads `from`. The error says what is wrong with it.
+    pub(crate) fn parse(text: &str) -> Result<Place, &'static str> {
+        let place = match text.split_once(':') {
+            Some(("query", name)) => Place::Query(name.to_owned()),
+            Some(("cookie", name)) => Place::Cookie(name.to_owned()),
+            Some(("header", name)) => {
+                Place::Header(name.parse().map_err(|_| "this is not a header name; letters, digits and `-`")?)
+            }
+            _ => Place::Body(steps(text)?),
+        };
+        match &place {
+            Place::Query(name) | Place::Cookie(name) if name.is_empty() => Err("a name is missing after the colon"),
+            _ => Ok(place),
+        }
+    }
+
+    /// The member of the body in which this place lies, if it lies in the body.
+    pub(crate) fn first_key(&self) -> Option<&str> {
+        match self {
+            Place::Body(steps) => match steps.first() {
+                Some(Step::Key(key)) => Some(key),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+}
+
+fn steps(text: &str) -> Result<Vec<Step>, &'static str> {
+    const SELECT: &str = "an item of a list is selected with [member=value]";
+    let (mut out, mut rest) = (Vec::new(), text);
+    while !rest.is_empty() {
+        if let Some(inner) = rest.strip_prefix('[') {
+            let (select, after) = inner.split_once(']').ok_or(SELECT)?;
+            let (member, value) = select.split_once('=').ok_or(SELECT)?;
+            out.push(Step::Pick { member: member.to_owned(), value: value.to_owned() });
+            rest = after.strip_prefix('.').unwrap_or(after);
+            continue;
+        }
+        let end = rest.find(['.', '[']).unwrap_or(rest.len());
+        if end == 0 {
+            return Err("a name is missing between two dots");
+        }
+        out.push(Step::Key(rest[..end].to_owned()));
+        rest = rest[end..].strip_prefix('.').unwrap_or(&rest[end..]);
+    }
+    if out.is_empty() { Err("a place is missing") } else { Ok(out) }
+}
+
+/// The value at the end of `steps`, if there is one.
+pub(crate) fn dig<'j>(json: &'j Json, steps: &[Step]) -> Option<&'j Json> {
+    steps.iter().try_fold(json, |json, step| match step {
+        Step::Key(key) => json.get(key),
+        Step::Pick { member, value } => {
+            json.as_array()?.iter().find(|item| item.get(member).and_then(Json::as_str) == Some(value))
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn places() {
+        let body = json!({ "user": { "email": 1 }, "formFields": [{ "id": "email", "value": 2 }] });
+        let dug = |text| match Place::parse(text).unwrap() {
+            Place::Body(steps) => dig(&body, &steps).cloned(),
+            _ => None,
+        };
+        assert_eq!(dug("user.email"), Some(json!(1)));
+        assert_eq!(dug("formFields[id=email].value"), Some(json!(2)));
+        assert_eq!(dug("formFields[id=phone].value"), None);
+        assert!(matches!(Place::parse("header:X-Y"), Ok(Place::Header(_))));
+        for bad in ["", ".a", "a..b", "a[b]", "a[b", "header:a b", "query:"] {
+            assert!(Place::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,398 @@
+//! Running the rules: phase by phase, field by field, in the contract's order.
+
+use super::decode::{Fields, Refusal, unknown_members};
+use super::encode::{Circumstances, FieldError};
+use super::template::{Absent, Expr, Hidden, Room, Time, from_json, seen};
+use super::{Collect, Field, Operation, Outcome, Rule, Says, Unknown};
+use crate::user::{Email, Meaning, Problem};
+use minijinja::Value;
+use serde_json::Value as Json;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// The most complaints one request collects.
+pub(crate) const MOST_ERRORS: usize = 100;
+
+/// A demand that was not met, its parameter, and a reason where the demand knows one.
+struct Broken {
+    demand: &'static str,
+    limit: Json,
+    reason: String,
+}
+
+impl Broken {
+    fn new(demand: &'static str, limit: impl Into<Json>) -> Broken {
+        Broken { demand, limit: limit.into(), reason: String::new() }
+    }
+}
+
+/// Runs all rules that need no store; nothing broken is an empty list.
+pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances<'_>) -> Vec<FieldError> {
+    let mut phases: Vec<i64> = operation.fields.iter().flat_map(|f| f.rules.iter().map(|r| r.phase)).collect();
+    phases.push(1);
+    phases.sort_unstable();
+    phases.dedup();
+    let mut run = Run { operation, fields, now, input: None, errors: Vec::new() };
+    for phase in phases {
+        run.phase(phase);
+        if !run.errors.is_empty() {
+            break;
+        }
+    }
+    run.errors
+}
+
+/// Errors that lead elsewhere than the first are dropped.
+pub(super) fn refuse(outcome: Outcome, mut errors: Vec<FieldError>, fields: Fields) -> Refusal {
+    errors.retain(|e| e.outcome == outcome);
+    Refusal { outcome, errors, reason: String::new(), fields: Some(fields) }
+}
+
+/// The refusal for unique values that are in use, in the order of the fields.
+pub(super) fn taken(operation: &Operation, fields: Fields, kinds: &[String], now: &Circumstances<'_>) -> Refusal {
+    let mut errors = Vec::new();
+    for (field, input) in operation.fields.iter().zip(&fields.inputs) {
+        if !field.into.as_ref().is_some_and(|m| kinds.contains(&m.to_string())) {
+            continue;
+        }
+        let rule = field.rules.iter().find(|r| r.unique);
+        let speaker = Speaker { operation, fields: &fields, now };
+        let mut error = speaker.say(field, rule, Broken::new("unique", Json::Null), input.as_ref());
+        if error.outcome == Outcome::Invalid {
+            error.outcome = Outcome::Taken;
+        }
+        errors.push(error);
+        if operation.errors == Collect::First {
+            break;
+        }
+    }
+    let outcome = errors.first().map_or(Outcome::Taken, |e: &FieldError| e.outcome.clone());
+    refuse(outcome, errors, fields)
+}
+
+/// The refusal for values that passed the contract's rules and yet mean nothing (an address that is none).
+pub(super) fn misunderstood(
+    operation: &Operation,
+    fields: Fields,
+    problems: &[Problem],
+    now: &Circumstances<'_>,
+) -> Refusal {
+    let speaker = Speaker { operation, fields: &fields, now };
+    let mut errors = Vec::new();
+    for (field, input) in operation.fields.iter().zip(&fields.inputs) {
+        for problem in problems.iter().filter(|p| field.into.as_ref() == Some(&p.meaning)) {
+            let rule = field.rules.iter().find(|r| r.format.is_some());
+            let broken = Broken { demand: "format", limit: Json::Null, reason: problem.reason.clone() };
+            errors.push(speaker.say(field, rule, broken, input.as_ref()));
+        }
+    }
+    if errors.is_empty() {
+        // Kept members of the body have no field of their own.
+        errors.extend(problems.iter().map(|p| FieldError {
+            field: p.meaning.to_string().into(),
+            code: "format".into(),
+            message: p.reason.clone(),
+            limit: Json::Null,
+            value: None,
+            outcome: Outcome::Invalid,
+        }));
+    }
+    match operation.errors {
+        Collect::First => errors.truncate(1),
+        Collect::FirstPerField => errors.dedup_by(|a, b| a.field == b.field),
+        Collect::All => {}
+    }
+    let outcome = errors.first().map_or(Outcome::Invalid, |e| e.outcome.clone());
+    refuse(outcome, errors, fields)
+}
+
+struct Run<'r> {
+    operation: &'r Operation,
+    fields: &'r Fields,
+    now: &'r Circumstances<'r>,
+    /// `input` as checks see it, made when the first one asks.
+    input: Option<Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Run<'_> {
+    fn phase(&mut self, phase: i64) {
+        for (i, field) in self.operation.fields.iter().enumerate() {
+            self.field(phase, i, field);
+            if self.full() {
+                return;
+            }
+        }
+        if phase == 1 && self.operation.unknown == Unknown::Refuse {
+            self.unknown();
+        }
+    }
+
+    fn full(&self) -> bool {
+        let enough = self.operation.errors == Collect::First && !self.errors.is_empty();
+        enough || self.errors.len() >= MOST_ERRORS
+    }
+
+    fn field(&mut self, phase: i64, i: usize, field: &Field) {
+        let fields = self.fields;
+        let input = fields.inputs[i].as_ref();
+        let value = input.filter(|v| !v.is_null());
+        let explicit = field.rules.iter().any(|r| r.json_type.is_some());
+        let mut typed = field.rules.is_empty() && field.into.is_none() || phase != 1 && !explicit;
+        for rule in field.rules.iter().filter(|r| r.phase == phase) {
+            if rule.condition.as_ref().is_some_and(|c| !self.holds(c, input, true)) {
+                continue;
+            }
+            let broken = match value {
+                None if rule.required => Some(Broken::new("required", Json::Null)),
+                None => None,
+                Some(Json::String(text)) if text.is_empty() && rule.required => {
+                    Some(Broken::new("required", Json::Null))
+                }
+                Some(value) => {
+                    // A `type` rule speaks for itself; without one the field's first rule finds it out.
+                    let asks = rule.json_type.is_some() || !explicit && !typed;
+                    typed |= asks;
+                    match asks && !field.json_type().fits(value) {
+                        true => Some(Broken::new("type", field.json_type().name())),
+                        false => self.demand(rule, value, input),
+                    }
+                }
+            };
+            let Some(broken) = broken else { continue };
+            let ends = matches!(broken.demand, "required" | "type");
+            let speaker = Speaker { operation: self.operation, fields, now: self.now };
+            self.errors.push(speaker.say(field, Some(rule), broken, input));
+            if ends || self.operation.errors != Collect::All || self.full() {
+                return;
+            }
+        }
+        if let Some(value) = value.filter(|v| !typed && !explicit && !field.json_type().fits(v)) {
+            let speaker = Speaker { operation: self.operation, fields, now: self.now };
+            let broken = Broken::new("type", field.json_type().name());
+            self.errors.push(speaker.say(field, None, broken, Some(value)));
+        }
+    }
+
+    /// The first demand of a rule that a value does not meet.
+    fn demand(&mut self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
+        if let Some(list) = rule.one_of.as_ref().filter(|list| !list.contains(value)) {
+            return Some(Broken::new("enum", list.clone()));
+        }
+        let text = value.as_str().unwrap_or_default();
+        if rule.min_length.is_some() || rule.max_length.is_some() {
+            let length = value.as_array().map_or_else(|| text.chars().count(), Vec::len);
+            if let Some(least) = rule.min_length.filter(|least| length < *least) {
+                return Some(Broken::new("min_length", least));
+            }
+            if let Some(most) = rule.max_length.filter(|most| length > *most) {
+                return Some(Broken::new("max_length", most));
+            }
+        }
+        if let Some(pattern) = rule.patterns.iter().find(|p| !p.is_match(text)) {
+            return Some(Broken::new("pattern", pattern.as_str()));
+        }
+        if let Some(format) = rule.format {
+            if let Err(reason) = well_formed(format, text) {
+                return Some(Broken { reason, ..Broken::new("format", format) });
+            }
+        }
+        if let Some(name) = &rule.secret {
+            let known = self.now.secrets.named(name).unwrap_or_default();
+            if known.is_empty() || !bool::from(known.as_bytes().ct_eq(text.as_bytes())) {
+                return Some(Broken::new("secret", Json::Null));
+            }
+        }
+        let check = rule.check.as_ref()?;
+        (!self.holds(check, input, false)).then(|| Broken::new("check", Json::Null))
+    }
+
+    /// One bit. An expression that cannot be evaluated breaks its rule, whichever way it is used: never fail open.
+    fn holds(&mut self, expr: &Expr, input: Option<&Json>, when_it_fails: bool) -> bool {
+        let all = self.input.get_or_insert_with(|| inputs(self.operation, self.fields)).clone();
+        let scene = Room::value("check", vec![
+            ("value".into(), seen(input)),
+            ("input".into(), all),
+            ("now".into(), Time::value(self.now.now)),
+        ]);
+        expr.eval(&scene, &[]).map_or(when_it_fails, |v| !v.is_undefined() && v.is_true())
+    }
+
+    fn unknown(&mut self) {
+        for (key, _) in unknown_members(self.operation, &self.fields.body) {
+            let speaker = Speaker { operation: self.operation, fields: self.fields, now: self.now };
+            self.errors.push(speaker.unknown(key));
+            if self.full() {
+                return;
+            }
+        }
+    }
+}
+
+/// `input` as `check` and `if` see it, the password included.
+fn inputs(operation: &Operation, fields: &Fields) -> Value {
+    let pairs = operation.fields.iter().zip(&fields.inputs);
+    Room::value("input", pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect())
+}
+
+/// `input` as messages and replies see it: without secrets.
+pub(super) fn shown_inputs(operation: &Operation, fields: Option<&Fields>) -> Value {
+    let value = |i: usize| seen(fields.and_then(|f| f.inputs.get(i)).and_then(Option::as_ref));
+    let shown = operation.fields.iter().enumerate().filter(|(_, f)| !f.secret);
+    Room::value("input", shown.map(|(i, f)| (f.name.clone(), value(i))).collect())
+}
+
+/// Puts a broken demand into words.
+pub(super) struct Speaker<'s> {
+    pub(super) operation: &'s Operation,
+    pub(super) fields: &'s Fields,
+    pub(super) now: &'s Circumstances<'s>,
+}
+
+impl Speaker<'_> {
+    fn say(&self, field: &Field, rule: Option<&Rule>, broken: Broken, input: Option<&Json>) -> FieldError {
+        let catalogue = self.operation.says.get(broken.demand);
+        let own = rule.filter(|r| !implicit_type(r, &broken) || catalogue.is_none()).map(|r| &r.says);
+        let template = own.and_then(|s| s.message.as_ref()).or_else(|| catalogue.and_then(|s| s.message.as_ref()));
+        let code = own.and_then(|s| s.code.clone()).or_else(|| catalogue.and_then(|s| s.code.clone()));
+        let shown = !field.secret || field.is_password() && self.operation.reveal.rejected_password;
+        let name = rule.and_then(|r| r.field.clone()).unwrap_or_else(|| field.name.clone());
+        let message = match template {
+            Some(template) => {
+                let value = if shown { seen(input) } else { hidden(input) };
+                let scene = self.scene(&name, value, &broken);
+                template.render(&scene).unwrap_or_else(|_| plain_english(&name, &broken))
+            }
+            None => plain_english(&name, &broken),
+        };
+        FieldError {
+            field: name,
+            code: code.unwrap_or_else(|| broken.demand.into()),
+            message,
+            value: input.filter(|_| shown).cloned(),
+            limit: broken.limit,
+            outcome: rule.and_then(|r| r.outcome.clone()).unwrap_or(Outcome::Invalid),
+        }
+    }
+
+    fn unknown(&self, key: &str) -> FieldError {
+        let says = self.operation.says.get("unknown");
+        let name: Arc<str> = key.into();
+        let broken = Broken::new("unknown", Json::Null);
+        let scene = self.scene(&name, Value::from_object(Absent), &broken);
+        let message = says.and_then(|s: &Says| s.message.as_ref()).and_then(|t| t.render(&scene).ok());
+        FieldError {
+            message: message.unwrap_or_else(|| plain_english(&name, &broken)),
+            code: says.and_then(|s| s.code.clone()).unwrap_or_else(|| "unknown".into()),
+            field: name,
+            limit: Json::Null,
+            value: None,
+            outcome: Outcome::Invalid,
+        }
+    }
+
+    /// What a message sees.
+    fn scene(&self, field: &str, value: Value, broken: &Broken) -> Value {
+        message_scene(
+            Said { field, value, limit: &broken.limit, reason: &broken.reason },
+            shown_inputs(self.operation, Some(self.fields)),
+            self.now,
+        )
+    }
+}
+
+/// What a message is about.
+pub(super) struct Said<'s> {
+    pub(super) field: &'s str,
+    pub(super) value: Value,
+    pub(super) limit: &'s Json,
+    pub(super) reason: &'s str,
+}
+
+/// The names that a message sees.
+pub(super) fn message_scene(said: Said<'_>, input: Value, now: &Circumstances<'_>) -> Value {
+    Room::value("message", vec![
+        ("field".into(), Value::from(said.field)),
+        ("value".into(), said.value),
+        ("limit".into(), from_json(said.limit)),
+        ("reason".into(), Value::from(said.reason)),
+        ("now".into(), Time::value(now.now)),
+        ("input".into(), input),
+    ])
+}
+
+/// A type that no rule asks for is told in the catalogue's words, and only without them in the first rule's.
+fn implicit_type(rule: &Rule, broken: &Broken) -> bool {
+    broken.demand == "type" && rule.json_type.is_none()
+}
+
+/// A value that may be asked about (`is none`, `is undefined`, `== ""`) but not written.
+fn hidden(input: Option<&Json>) -> Value {
+    match input {
+        Some(Json::String(text)) if text.is_empty() => Value::from(""),
+        Some(Json::Null) | None => seen(input),
+        Some(_) => Value::from_object(Hidden),
+    }
+}
+
+/// What a rule says when nobody else does.
+fn plain_english(field: &str, broken: &Broken) -> String {
+    let limit = match &broken.limit {
+        Json::String(text) => text.clone(),
+        Json::Array(items) => {
+            let texts = items.iter().map(|i| i.as_str().map_or_else(|| i.to_string(), str::to_owned));
+            texts.collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    };
+    match broken.demand {
+        "required" => format!("{field} is required."),
+        "type" => format!("{field} must be of type {limit}."),
+        "enum" => format!("{field} must be one of: {limit}."),
+        "min_length" => format!("{field} must have at least {limit} characters."),
+        "max_length" => format!("{field} must have at most {limit} characters."),
+        "format" if !broken.reason.is_empty() => format!("{field}: {}.", broken.reason),
+        "format" => format!("{field} must be a valid {limit}."),
+        "unique" => format!("{field} is already in use."),
+        "unknown" => format!("{field} is not expected here."),
+        _ => format!("{field} is not valid."),
+    }
+}
+
+/// Whether `text` has the format; the reason when it has not.
+fn well_formed(format: &str, text: &str) -> Result<(), String> {
+    let fits = match format {
+        "email" => return Email::parse(text).map(drop).map_err(|e| e.to_string()),
+        "uuid" => text.len() == 36 && uuid::Uuid::try_parse(text).is_ok(),
+        "date" => text.len() == 10 && text.parse::<jiff::civil::Date>().is_ok(),
+        "phone" => is_phone(text),
+        "timezone" => jiff::tz::TimeZone::get(text).is_ok(),
+        _ => text.split_once(':').is_some_and(|(scheme, rest)| is_scheme(scheme) && is_uri_rest(rest)),
+    };
+    if fits { Ok(()) } else { Err(format!("this is not a {format}")) }
+}
+
+/// E.164: a plus and seven to fifteen digits, the first not zero.
+fn is_phone(text: &str) -> bool {
+    text.strip_prefix('+').is_some_and(|digits| {
+        (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+    })
+}
+
+/// RFC 3986 section 3.1.
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'-' | b'.'))
+}
+
+fn is_uri_rest(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"\"<>\\^`{|}".contains(&b))
+}
+
+/// The value of a field as a reply to its owner shows it: what was stored.
+pub(super) fn stored_value(operation: &Operation, fields: &Fields, meaning: &Meaning) -> Value {
+    let pairs = operation.fields.iter().zip(&fields.inputs);
+    let found = pairs.into_iter().find(|(f, _)| f.into.as_ref() == Some(meaning)).and_then(|(_, v)| v.as_ref());
+    found.map_or(Value::from(()), from_json)
+}
+

@@ -1,0 +1,228 @@
+//! The expression engine: MiniJinja with exactly the filters, tests and functions of the contract language.
+
+use super::values::{Absent, Hidden, Lazy, Room, Time};
+use super::write;
+use crate::contract::language::duration;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
+use minijinja::value::{Kwargs, Value};
+use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters};
+use regex::Regex;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex};
+
+/// Filters of the language.
+pub(crate) const FILTERS: [&str; 20] = [
+    "after", "base64", "by", "capitalize", "date", "items", "join", "json", "length", "list", "lower", "map",
+    "millis", "replace", "seconds", "select", "selectattr", "trim", "upper", "urlencode",
+];
+/// Tests of the language, as in `value is none`.
+pub(crate) const TESTS: [&str; 7] = ["common_password", "defined", "in", "matching", "none", "string", "undefined"];
+/// Functions of the language.
+pub(crate) const FUNCTIONS: [&str; 1] = ["similar"];
+
+/// Instructions one expression may take.
+const FUEL: u64 = 20_000;
+/// Text that a filter may produce.
+const MOST_TEXT: usize = 64 * 1024;
+
+/// The one engine: immutable, shared by all contracts.
+pub(crate) static ENGINE: LazyLock<Environment<'static>> = LazyLock::new(engine);
+
+fn engine() -> Environment<'static> {
+    let mut engine = Environment::empty();
+    engine.set_undefined_behavior(UndefinedBehavior::Strict);
+    engine.set_fuel(Some(FUEL));
+    engine.set_recursion_limit(16);
+    engine.add_filter("by", by);
+    engine.add_filter("date", date);
+    engine.add_filter("after", after);
+    engine.add_filter("millis", |v: Value| time(&v).map(Timestamp::as_millisecond));
+    engine.add_filter("seconds", |v: Value| time(&v).map(Timestamp::as_second));
+    engine.add_filter("base64", |v: Value| text(&v).map(|t| base64(&t)));
+    engine.add_filter("json", |v: Value| {
+        let mut out = String::new();
+        write::json(&mut out, &v, 0).map(|()| out)
+    });
+    engine.add_filter("urlencode", |v: Value| {
+        text(&v).map(|t| percent_encoding::utf8_percent_encode(&t, percent_encoding::NON_ALPHANUMERIC).to_string())
+    });
+    engine.add_filter("lower", |v: Value| text(&v).map(|t| t.to_lowercase()));
+    engine.add_filter("upper", |v: Value| text(&v).map(|t| t.to_uppercase()));
+    engine.add_filter("capitalize", |v: Value| text(&v).map(|t| capitalize(&t)));
+    engine.add_filter("trim", |v: Value| text(&v).map(|t| t.trim().to_owned()));
+    engine.add_filter("replace", replace);
+    engine.add_filter("map", filters::map);
+    engine.add_filter("join", join);
+    engine.add_filter("length", length);
+    engine.add_filter("select", filters::select);
+    engine.add_filter("selectattr", filters::selectattr);
+    engine.add_filter("list", filters::list);
+    engine.add_filter("items", filters::items);
+    engine.add_test("in", minijinja::tests::is_in);
+    engine.add_test("undefined", absent);
+    engine.add_test("defined", |v: &Value| !absent(v));
+    engine.add_test("string", |v: &Value| v.as_str().is_some());
+    engine.add_test("none", |v: &Value| v.is_none());
+    engine.add_test("common_password", |v: &Value| v.as_str().is_some_and(common_password));
+    let patterns: Mutex<HashMap<String, Regex>> = Mutex::default();
+    engine.add_test("matching", move |v: &Value, pattern: &str| matching(&patterns, v, pattern));
+    engine.add_function("similar", similar);
+    engine
+}
+
+fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, what))
+}
+
+fn absent(value: &Value) -> bool {
+    value.is_undefined() || value.downcast_object_ref::<Absent>().is_some()
+}
+
+/// A value as text; rooms, lists and hidden values have none. What was not sent is an error, so that `clean`
+/// leaves it absent and a rule over it is broken.
+fn text(value: &Value) -> Result<String, Error> {
+    if absent(value) {
+        return refuse("there is no value here");
+    }
+    write::plain(value)
+}
+
+/// `errors | by("field")`: groups in order of first appearance; with a second name, that member of each.
+fn by(list: Value, key: &str, member: Option<&str>) -> Result<Value, Error> {
+    let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    for item in list.try_iter()? {
+        let group = item.get_attr(key)?;
+        if group.is_undefined() {
+            return refuse(format!("errors have no `{key}`"));
+        }
+        let value = match member {
+            Some(member) => item.get_attr(member)?,
+            None => item,
+        };
+        if value.is_undefined() {
+            return refuse(format!("errors have no `{}`", member.unwrap_or_default()));
+        }
+        match groups.iter_mut().find(|(g, _)| *g == group) {
+            Some((_, values)) => values.push(value),
+            None => groups.push((group, vec![value])),
+        }
+    }
+    Ok(Value::from_pairs(groups.into_iter().map(|(k, v)| (k, Value::from(v)))))
+}
+
+fn time(value: &Value) -> Result<Timestamp, Error> {
+    match value.downcast_object_ref::<Time>() {
+        Some(time) => Ok(time.0),
+        None => refuse("this filter works on times"),
+    }
+}
+
+/// `date("%Y-%m-%d", zone)`: strftime, in UTC or an IANA time zone; an unknown or absent zone is UTC.
+fn date(value: Value, format: &str, zone: Option<Value>) -> Result<String, Error> {
+    let zone = zone.filter(|z| z.is_true()).and_then(|z| z.as_str().and_then(|name| TimeZone::get(name).ok()));
+    let at = time(&value)?.to_zoned(zone.unwrap_or(TimeZone::UTC));
+    jiff::fmt::strtime::format(format, &at).map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
+}
+
+/// `now | after("1h")`, `now | after("-16y")`, `now | after(tokens.access.lifetime)` (seconds).
+fn after(value: Value, by: Value) -> Result<Value, Error> {
+    let at = time(&value)?;
+    let span = match (by.as_i64(), by.as_str().and_then(duration::span)) {
+        (Some(seconds), _) => seconds.seconds(),
+        (None, Some(span)) => span,
+        (None, None) => return refuse("a duration reads \"15m\", \"1h\", \"7d\" or \"-16y\""),
+    };
+    let later = at.to_zoned(TimeZone::UTC).checked_add(span);
+    later
+        .map(|at| Time::value(at.timestamp()))
+        .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn capitalize(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+}
+
+fn replace(value: Value, from: &str, to: &str) -> Result<String, Error> {
+    let text = text(&value)?;
+    if from.is_empty() {
+        return refuse("`replace` needs something to look for");
+    }
+    let out = text.replace(from, to);
+    if out.len() > MOST_TEXT { refuse("this text grows too long") } else { Ok(out) }
+}
+
+fn join(list: Value, separator: Option<&str>) -> Result<String, Error> {
+    let mut out = String::new();
+    for (i, item) in list.try_iter()?.enumerate() {
+        if i > 0 {
+            out.push_str(separator.unwrap_or_default());
+        }
+        out.push_str(&text(&item)?);
+        if out.len() > MOST_TEXT {
+            return refuse("this text grows too long");
+        }
+    }
+    Ok(out)
+}
+
+/// Code points of a text, items of a list.
+fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
+    match (value.as_str(), value.len()) {
+        (Some(text), _) => Ok(text.chars().count()),
+        (None, Some(n)) if value.downcast_object_ref::<Room>().is_none() => Ok(n),
+        _ => refuse("only a text or a list has a length"),
+    }
+}
+
+/// Whether two texts are nearly the same, or one holds the other's larger part (compared word by word without
+/// regard to case): the rule of several frameworks against passwords that resemble the user's other answers.
+fn similar(a: Value, b: Value) -> bool {
+    let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
+    let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    b.split(|c: char| !c.is_alphanumeric()).chain([b.as_str()]).filter(|part| part.chars().count() > 2).any(|part| {
+        let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
+        (a.contains(part) || part.contains(a.as_str())) && 10 * short >= 7 * long
+    })
+}
+
+fn common_password(password: &str) -> bool {
+    static LIST: LazyLock<std::collections::HashSet<&str>> =
+        LazyLock::new(|| include_str!("../common_passwords.txt").lines().collect());
+    LIST.contains(password.to_lowercase().as_str())
+}
+
+/// Patterns are compiled once; the loader has already checked each literal one.
+fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &str) -> Result<bool, Error> {
+    let Some(text) = value.as_str() else { return Ok(false) };
+    let mut known = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if let Some(regex) = known.get(pattern) {
+        return Ok(regex.is_match(text));
+    }
+    let regex = crate::contract::language::pattern(pattern)
+        .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))?;
+    let found = regex.is_match(text);
+    if known.len() < 1024 {
+        known.insert(pattern.to_owned(), regex);
+    }
+    Ok(found)
+}
+
+/// Whether a value must never be written whole.
+pub(super) fn unwritable(value: &Value) -> Option<String> {
+    if let Some(room) = value.downcast_object_ref::<Room>() {
+        return Some(format!("`{}` is not a value: name one of its members", room.name));
+    }
+    value.downcast_object_ref::<Hidden>().map(|_| "this value is never written".to_owned())
+}
+
+/// Tokens and random values become what they are when they are first written.
+pub(super) fn forced(value: &Value) -> Option<&Value> {
+    value.downcast_object_ref::<Lazy>().map(Lazy::force)
+}

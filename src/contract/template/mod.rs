@@ -1,0 +1,148 @@
+//! Templates: your old response, pasted, with its values replaced.
+//!
+//! The block structure (`if`, `for`, `set`) is ours, so that every tag's place is known and JSON can be proved; what
+//! stands inside a tag is a MiniJinja expression. Quotes decide: bare, `{{ x }}` writes a JSON value; inside quotes
+//! it writes escaped text.
+
+mod engine;
+mod json;
+mod names;
+mod parse;
+mod prove;
+mod render;
+mod scan;
+mod values;
+mod write;
+
+pub(crate) use engine::{FILTERS, FUNCTIONS, TESTS};
+pub(crate) use names::{Names, Shape};
+pub(crate) use parse::Bad;
+pub(crate) use render::{RenderError, Trace};
+pub(crate) use scan::{Expr, UseKind};
+pub(crate) use values::{Absent, Hidden, Lazy, Room, Time, from_json, seen};
+pub(crate) use write::plain;
+
+use minijinja::Value;
+use parse::Node;
+
+/// What a template writes, and so how values are escaped in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Json,
+    Html,
+    Header,
+    Plain,
+}
+
+/// A template that is read, proved and ready.
+#[derive(Debug)]
+pub(crate) struct Template {
+    source: String,
+    nodes: Vec<Node>,
+    format: Format,
+    /// Where its literal stands in the contract file; empty when it is built in.
+    origin: std::ops::Range<usize>,
+}
+
+impl Template {
+    /// Reads `source`, proves it (JSON only) and checks every name in it. All complaints but structural ones at once.
+    pub(crate) fn compile(source: &str, format: Format, names: &Names) -> Result<Template, Vec<Bad>> {
+        let nodes = parse::parse(source).map_err(|bad| vec![bad])?;
+        let mut bad = names.check(&nodes);
+        if format == Format::Json && !source.trim().is_empty() {
+            bad.extend(prove::prove(source, &nodes).err());
+        }
+        if bad.is_empty() { Ok(Template { source: source.to_owned(), nodes, format, origin: 0..0 }) } else { Err(bad) }
+    }
+
+    /// Writes the template with the names that `scene` (a room) has.
+    pub(crate) fn render(&self, scene: &Value) -> Result<String, RenderError> {
+        render::render(self, scene, None)
+    }
+
+    /// The same, noting which branches were entered.
+    pub(crate) fn rehearse(&self, scene: &Value, trace: &mut Trace) -> Result<String, RenderError> {
+        render::render(self, scene, Some(trace))
+    }
+
+    /// The same template, from the literal at `origin` of the contract file.
+    pub(crate) fn placed(mut self, origin: std::ops::Range<usize>) -> Template {
+        self.origin = origin;
+        self
+    }
+
+    pub(crate) fn origin(&self) -> std::ops::Range<usize> {
+        self.origin.clone()
+    }
+
+    /// The template's text.
+    pub(crate) fn source(&self) -> &str {
+        &self.source
+    }
+
+    pub(crate) fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Every expression in it.
+    pub(crate) fn expressions(&self) -> Vec<&Expr> {
+        let mut out = Vec::new();
+        collect(&self.nodes, &mut out);
+        out
+    }
+
+    /// Whether it mentions `path`, or something inside it.
+    pub(crate) fn mentions(&self, path: &[&str]) -> bool {
+        self.expressions().iter().any(|e| e.mentions(path))
+    }
+
+    /// The tags of all its branches.
+    pub(crate) fn branches(&self) -> Vec<std::ops::Range<usize>> {
+        let mut out = Vec::new();
+        branches(&self.nodes, &mut out);
+        out
+    }
+}
+
+fn collect<'n>(nodes: &'n [Node], out: &mut Vec<&'n Expr>) {
+    for node in nodes {
+        match node {
+            Node::Text(_) => {}
+            Node::Emit { expr, .. } | Node::Set { expr, .. } => out.push(expr),
+            Node::If { branches, otherwise } => {
+                for branch in branches {
+                    if let parse::Condition::Expr(expr) = &branch.condition {
+                        out.push(expr);
+                    }
+                    collect(&branch.body, out);
+                }
+                collect(otherwise.as_deref().unwrap_or_default(), out);
+            }
+            Node::For { over, body, otherwise, .. } => {
+                out.push(over);
+                collect(body, out);
+                collect(otherwise, out);
+            }
+        }
+    }
+}
+
+fn branches(nodes: &[Node], out: &mut Vec<std::ops::Range<usize>>) {
+    for node in nodes {
+        match node {
+            Node::If { branches: list, otherwise } => {
+                for branch in list {
+                    out.push(branch.tag.clone());
+                    branches(&branch.body, out);
+                }
+                branches(otherwise.as_deref().unwrap_or_default(), out);
+            }
+            Node::For { tag, body, otherwise, .. } => {
+                out.push(tag.clone());
+                branches(body, out);
+                branches(otherwise, out);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The proof: an abstract run of a JSON body along every path, all automaton states at once.
+//!
+//! Branches are joined and loops run to a fixed point, so whatever the data, what renders is one whole JSON value:
+//! each `{{ }}` is known to stand where a value fits, or inside a string. The one correlation that is tracked is
+//! `{% if not loop.last %}`, because the usual way to write separators depends on it.
+
+use super::json::{Automaton, Fault};
+use super::parse::{Bad, Branch, Condition, Node};
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+/// All states in which a template can be at one point.
+type States = BTreeSet<Automaton>;
+
+/// More states than this at one point is a template nobody can read either.
+const MOST_STATES: usize = 64;
+/// Brackets deeper than this are refused, as they are on input.
+const MOST_DEPTH: usize = 16;
+
+/// Checks that every path through `nodes` writes exactly one JSON value.
+pub(crate) fn prove(source: &str, nodes: &[Node]) -> Result<(), Bad> {
+    let proof = Proof { source };
+    for mut state in proof.block(nodes, States::from([Automaton::new()]), Turn::Other)? {
+        if let Err(fault) = state.finished() {
+            let last = source.trim_end().char_indices().next_back().map_or(0..0, |(i, c)| i..i + c.len_utf8());
+            return Err(Bad::new(last, fault));
+        }
+    }
+    Ok(())
+}
+
+/// Which turn of the innermost loop is being walked.
+#[derive(Clone, Copy, PartialEq)]
+enum Turn {
+    Last,
+    Other,
+}
+
+struct Proof<'s> {
+    source: &'s str,
+}
+
+impl Proof<'_> {
+    fn block(&self, nodes: &[Node], mut states: States, turn: Turn) -> Result<States, Bad> {
+        for node in nodes {
+            states = match node {
+                Node::Set { .. } => states,
+                Node::Text(range) => self.literal(range, states)?,
+                Node::Emit { tag, .. } => hole(tag, states)?,
+                Node::If { branches, otherwise } => self.branches(branches, otherwise.as_deref(), states, turn)?,
+                Node::For { tag, body, otherwise, .. } => {
+                    let out = self.turns(tag, body, &states)?;
+                    let skipped = self.block(otherwise, states, turn)?;
+                    out.into_iter().chain(skipped).collect()
+                }
+            };
+            if states.len() > MOST_STATES {
+                return Err(Bad::new(0..1, "too many ways through this template"));
+            }
+        }
+        Ok(states)
+    }
+
+    fn literal(&self, range: &Range<usize>, states: States) -> Result<States, Bad> {
+        let text = &self.source[range.clone()];
+        let mut out = States::new();
+        for mut state in states {
+            for (i, byte) in text.bytes().enumerate() {
+                state.step(byte).map_err(|fault| Bad::new(character(self.source, range.start + i), fault))?;
+            }
+            let end = range.end - 1;
+            state.boundary().map_err(|fault| Bad::new(character(self.source, end), fault))?;
+            if state.depth() > MOST_DEPTH {
+                return Err(Bad::new(character(self.source, end), "brackets are nested too deep"));
+            }
+            out.insert(state);
+        }
+        Ok(out)
+    }
+
+    fn branches(
+        &self,
+        branches: &[Branch],
+        otherwise: Option<&[Node]>,
+        states: States,
+        turn: Turn,
+    ) -> Result<States, Bad> {
+        if turn == Turn::Other && matches!(branches[0].condition, Condition::NotLast) {
+            // Always taken on a turn that is not the last; outside of a loop the name check refuses it.
+            return self.block(&branches[0].body, states, turn);
+        }
+        let mut out = States::new();
+        for branch in branches {
+            // On the last turn it is never taken, and what follows it is.
+            let never = turn == Turn::Last && matches!(branch.condition, Condition::NotLast);
+            if !never {
+                out.extend(self.block(&branch.body, states.clone(), turn)?);
+            }
+        }
+        match otherwise {
+            Some(body) => out.extend(self.block(body, states, turn)?),
+            None => out.extend(states),
+        }
+        Ok(out)
+    }
+
+    fn turns(&self, tag: &Range<usize>, body: &[Node], before: &States) -> Result<States, Bad> {
+        let mut all = before.clone();
+        for round in 0.. {
+            let next = self.block(body, all.clone(), Turn::Other).map_err(|bad| explain(bad, round))?;
+            let known = all.len();
+            all.extend(next);
+            if all.len() == known {
+                break;
+            }
+            if round > 8 || all.len() > MOST_STATES {
+                return Err(Bad::new(tag.clone(), "each turn of this loop opens brackets it does not close"));
+            }
+        }
+        self.block(body, all, Turn::Last).map_err(|bad| explain(bad, 1))
+    }
+}
+
+fn explain(bad: Bad, round: usize) -> Bad {
+    if round > 0 && bad.what.contains("','") {
+        return bad.help("end every item with a comma; the last one is removed for you");
+    }
+    bad
+}
+
+fn hole(tag: &Range<usize>, states: States) -> Result<States, Bad> {
+    let inside = states.iter().filter(|s| s.in_string()).count();
+    if inside != 0 && inside != states.len() {
+        return Err(Bad::new(tag.clone(), "on one path this stands inside quotes, on another outside"));
+    }
+    let mut out = States::new();
+    for mut state in states {
+        state.hole().map_err(|fault: Fault| Bad::new(tag.clone(), fault))?;
+        out.insert(state);
+    }
+    Ok(out)
+}
+
+fn character(source: &str, mut at: usize) -> Range<usize> {
+    while !source.is_char_boundary(at) {
+        at -= 1;
+    }
+    at..at + source[at..].chars().next().map_or(1, char::len_utf8)
+}

@@ -1,0 +1,131 @@
+//! One value, written in one of four ways.
+
+use super::engine::{forced, unwritable};
+use super::json::escape_into;
+use super::values::Absent;
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, ErrorKind};
+
+/// Lists and maps inside a value may be nested this deep.
+const MOST_DEPTH: usize = 16;
+
+fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, what))
+}
+
+/// A value as plain text: null and what was not sent are empty, a list or map has no text.
+pub(crate) fn plain(value: &Value) -> Result<String, Error> {
+    let value = forced(value).unwrap_or(value);
+    if value.is_undefined() {
+        return refuse("nothing has this name here");
+    }
+    if let Some(reason) = unwritable(value) {
+        return refuse(reason);
+    }
+    match value.kind() {
+        ValueKind::None => Ok(String::new()),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list or map cannot stand inside text"),
+        _ => Ok(value.to_string()),
+    }
+}
+
+/// A value inside a JSON string.
+pub(super) fn in_string(out: &mut String, value: &Value) -> Result<(), Error> {
+    match value.as_str() {
+        Some(text) => escape_into(out, text),
+        None => escape_into(out, &plain(value)?),
+    }
+    Ok(())
+}
+
+/// A whole JSON value.
+pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+    if depth > MOST_DEPTH {
+        return refuse("this value is nested too deep");
+    }
+    if let Some(text) = value.as_str() {
+        return quoted(out, text);
+    }
+    match value.kind() {
+        ValueKind::Undefined => return refuse("nothing has this name here"),
+        ValueKind::None => out.push_str("null"),
+        _ if value.downcast_object_ref::<Absent>().is_some() => out.push_str("null"),
+        ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
+        ValueKind::Number => number(out, value)?,
+        ValueKind::Seq | ValueKind::Iterable => {
+            out.push('[');
+            for (i, item) in value.try_iter()?.enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                json(out, &item, depth + 1)?;
+            }
+            out.push(']');
+        }
+        ValueKind::Map => {
+            out.push('{');
+            for (i, key) in value.try_iter()?.enumerate() {
+                if i > 0 {
+                    out.push(',');
+                }
+                quoted(out, &plain(&key)?)?;
+                out.push(':');
+                json(out, &value.get_item(&key)?, depth + 1)?;
+            }
+            out.push('}');
+        }
+        _ => match forced(value) {
+            Some(made) => return json(out, made, depth),
+            None => return quoted(out, &plain(value)?),
+        },
+    }
+    Ok(())
+}
+
+fn quoted(out: &mut String, text: &str) -> Result<(), Error> {
+    out.push('"');
+    escape_into(out, text);
+    out.push('"');
+    Ok(())
+}
+
+fn number(out: &mut String, value: &Value) -> Result<(), Error> {
+    let text = value.to_string();
+    // A quotient can be infinite or not a number; JSON has neither.
+    if !text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E')) {
+        return refuse("this number cannot be written as JSON");
+    }
+    out.push_str(&text);
+    Ok(())
+}
+
+/// A value inside an HTML text or attribute.
+pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
+    for c in plain(value)?.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    Ok(())
+}
+
+/// A value inside a header: everything that could end, split or extend it is percent-encoded; a well-formed
+/// `%XX` stays, so that an address that is already encoded is not encoded twice.
+pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
+    let text = plain(value)?;
+    let bytes = text.as_bytes();
+    for (i, byte) in bytes.iter().enumerate() {
+        let encoded = *byte == b'%' && bytes.len() > i + 2 && bytes[i + 1..i + 3].iter().all(u8::is_ascii_hexdigit);
+        if encoded || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    Ok(())
+}
