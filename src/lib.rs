@@ -7,8 +7,4 @@ pub mod user;
 
 pub mod contract;
 
-pub mod config;
-
-pub mod password;
-pub mod store;
 pub mod token;

@@ -148,14 +148,8 @@ pub struct EncodeError {
 impl Contract {
     /// Writes any outcome but `created`.
     pub fn refusal(&self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances<'_>) -> Result<Reply, EncodeError> {
-        let operation = &self.register;
-        let template = operation.reply(outcome);
-        let mut names = always(operation, outcome, scene.fields, now);
-        let errors: Vec<Value> = scene.errors.iter().map(error).collect();
-        names.push(("errors".into(), Value::from(errors)));
-        names.push(("reason".into(), Value::from(scene.reason)));
-        names.push(("retry_after".into(), Value::from(scene.retry_after.unwrap_or_default())));
-        let mut reply = write(template, outcome, names)?;
+        let template = self.register.reply(outcome);
+        let mut reply = write(template, outcome, &refused_scene(self, outcome, scene, now)?)?;
         if let Some(seconds) = scene.retry_after {
             reply.headers.push((http::header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
@@ -170,14 +164,8 @@ impl Contract {
         mint: &Mint,
         now: &Circumstances<'_>,
     ) -> Result<(Reply, Vec<Minted>), EncodeError> {
-        let operation = &self.register;
-        let user = user(operation, fields, registered);
-        let tokens = tokens(operation, fields, &user, mint, now)?;
-        let members = tokens.iter().map(|(t, lazy)| (t.name.clone(), Value::from_dyn_object(lazy.clone()))).collect();
-        let mut names = always(operation, &Outcome::Created, Some(fields), now);
-        names.push(("user".into(), user));
-        names.push(("tokens".into(), Room::value("tokens", members)));
-        let reply = write(operation.reply(&Outcome::Created), &Outcome::Created, names)?;
+        let (scene, tokens) = created_scene(self, fields, registered, mint, now)?;
+        let reply = write(self.register.reply(&Outcome::Created), &Outcome::Created, &scene)?;
         let shown = tokens.into_iter().filter(|(token, _)| matches!(token.make, Make::Random(_)));
         let minted = shown.filter_map(|(token, lazy)| {
             let text = lazy.made()?.as_str()?.to_owned();
@@ -189,6 +177,42 @@ impl Contract {
 }
 
 type Names = Vec<(Arc<str>, Value)>;
+type Tokens<'o> = Vec<(&'o Token, Arc<Lazy>)>;
+
+/// What the templates of a refusal see.
+pub(super) fn refused_scene(
+    contract: &Contract,
+    outcome: &Outcome,
+    scene: Scene<'_>,
+    now: &Circumstances<'_>,
+) -> Result<Value, EncodeError> {
+    let operation = &contract.register;
+    let mut names = always(operation, outcome, scene.fields, now);
+    let errors: Vec<Value> = scene.errors.iter().map(error).collect();
+    names.push(("errors".into(), Value::from(errors)));
+    names.push(("reason".into(), Value::from(scene.reason)));
+    names.push(("retry_after".into(), Value::from(scene.retry_after.unwrap_or_default())));
+    with_message(operation.reply(outcome), outcome, names)
+}
+
+/// What the templates of `created` see, and the tokens among it.
+pub(super) fn created_scene<'o>(
+    contract: &'o Contract,
+    fields: &Fields,
+    registered: &Registered,
+    mint: &Mint,
+    now: &Circumstances<'_>,
+) -> Result<(Value, Tokens<'o>), EncodeError> {
+    let operation = &contract.register;
+    let user = user(operation, fields, registered);
+    let tokens = tokens(operation, fields, &user, mint, now)?;
+    let members = tokens.iter().map(|(t, lazy)| (t.name.clone(), Value::from_dyn_object(lazy.clone())));
+    let mut names = always(operation, &Outcome::Created, Some(fields), now);
+    names.push(("tokens".into(), Room::value("tokens", members.collect())));
+    names.push(("user".into(), user));
+    let scene = with_message(operation.reply(&Outcome::Created), &Outcome::Created, names)?;
+    Ok((scene, tokens))
+}
 
 /// The names that every outcome sees.
 fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now: &Circumstances<'_>) -> Names {
@@ -256,7 +280,7 @@ fn tokens<'o>(
     user: &Value,
     mint: &Mint,
     now: &Circumstances<'_>,
-) -> Result<Vec<(&'o Token, Arc<Lazy>)>, EncodeError> {
+) -> Result<Tokens<'o>, EncodeError> {
     let scene = || {
         Room::value("claims", vec![
             ("user".into(), user.clone()),
@@ -294,18 +318,24 @@ fn timed(claims: &str, now: i64, lifetime: i64) -> String {
     format!("{open}{comma}\"iat\":{now},\"exp\":{}}}", now + lifetime)
 }
 
-fn write(template: &ReplyTemplate, outcome: &Outcome, mut names: Names) -> Result<Reply, EncodeError> {
-    let partial = Room::value("everything", names.clone());
-    let message = template
-        .message
-        .render(&partial)
-        .map_err(|e| failed(outcome, "message".to_owned(), e, template.message.origin()))?;
-    names.push(("message".into(), Value::from(message)));
-    let scene = Room::value("everything", names);
+/// The outcome's message is a template too; the other templates see it as `message`.
+fn with_message(template: &ReplyTemplate, outcome: &Outcome, mut names: Names) -> Result<Value, EncodeError> {
+    let message = &template.message;
+    let text = match message.is_literal() {
+        true => message.source().to_owned(),
+        false => message
+            .render(&Room::value("everything", names.clone()))
+            .map_err(|e| failed(outcome, "message".to_owned(), e, message.origin()))?,
+    };
+    names.push(("message".into(), Value::from(text)));
+    Ok(Room::value("everything", names))
+}
+
+fn write(template: &ReplyTemplate, outcome: &Outcome, scene: &Value) -> Result<Reply, EncodeError> {
     let mut headers = Vec::with_capacity(template.headers.len() + 1);
     for (name, value) in &template.headers {
         let at = |e| failed(outcome, format!("header {name}"), e, value.origin());
-        let text = value.render(&scene).map_err(at)?;
+        let text = value.render(scene).map_err(at)?;
         let checked = HeaderValue::from_str(&text).map_err(|_| {
             at(RenderError { at: 0..value.source().len(), what: "this is not a header value".to_owned() })
         })?;
@@ -313,7 +343,7 @@ fn write(template: &ReplyTemplate, outcome: &Outcome, mut names: Names) -> Resul
     }
     let body = template
         .body
-        .render(&scene)
+        .render(scene)
         .map_err(|e| failed(outcome, "body".to_owned(), e, template.body.origin()))?;
     Ok(Reply { outcome: outcome.clone(), status: template.status, headers, body })
 }

@@ -10,7 +10,7 @@
 mod body;
 mod complaint;
 mod decode;
-mod describe;
+
 mod encode;
 pub mod language;
 mod load;
@@ -24,7 +24,7 @@ mod template;
 pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
-pub use describe::describe;
+
 pub use encode::{EncodeError, FieldError, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;

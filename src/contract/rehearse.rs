@@ -3,10 +3,12 @@
 
 use super::complaint::{Complaint, Level};
 use super::decode::{Fields, Secrets};
-use super::encode::{Circumstances, EncodeError, FieldError, Mint, Registered, Reply, Scene};
+use super::encode::{
+    Circumstances, EncodeError, FieldError, Mint, Registered, Reply, Scene, created_scene, refused_scene,
+};
 use super::load::position;
-use super::rules::{Said, message_scene, shown_inputs};
-use super::template::{Format, Hidden, Template, Trace, UseKind, from_json};
+use super::rules::{Said, check_scene, message_scene, shown_inputs};
+use super::template::{Hidden, Template, Trace, UseKind, from_json};
 use super::{Contract, Field, JsonType, Outcome, Rule, Says};
 use jiff::Timestamp;
 use minijinja::Value;
@@ -96,7 +98,7 @@ impl Rehearsal<'_> {
                 for rule in &field.rules {
                     for (word, expr) in [("check", &rule.check), ("if", &rule.condition)] {
                         let Some(expr) = expr else { continue };
-                        let scene = super::rules::check_scene(&self.contract.register, &sample.fields, i, &now);
+                        let scene = check_scene(&self.contract.register, &sample.fields, sample.fields.inputs[i].as_ref(), &now);
                         if word == "check" && sample.fields.inputs[i].is_none() {
                             continue;
                         }
@@ -161,7 +163,9 @@ impl Rehearsal<'_> {
                     };
                     let reply = contract.refusal(&template.outcome, scene, &now);
                     self.judge(&template.outcome, reply);
-                    self.enter(&template.outcome, scene, &now);
+                    if let Ok(scene) = refused_scene(contract, &template.outcome, scene, &now) {
+                        self.follow(&template.outcome, &scene);
+                    }
                 }
             }
         }
@@ -177,9 +181,8 @@ impl Rehearsal<'_> {
         let registered = Registered { id, at: now.now, password_sha256: digest };
         let reply = self.contract.created(&sample.fields, &registered, &mint(), now);
         self.judge(&Outcome::Created, reply.map(|(reply, _)| reply));
-        let names = super::encode::created_names(self.contract, &sample.fields, &registered, &mint(), now);
-        if let Ok(names) = names {
-            self.follow(&Outcome::Created, &names);
+        if let Ok((scene, _)) = created_scene(self.contract, &sample.fields, &registered, &mint(), now) {
+            self.follow(&Outcome::Created, &scene);
         }
     }
 
@@ -267,13 +270,6 @@ impl Rehearsal<'_> {
                     );
                 }
             }
-        }
-    }
-
-    fn enter(&mut self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances<'_>) {
-        let names = super::encode::refusal_names(self.contract, outcome, scene, now);
-        if let Ok(names) = names {
-            self.follow(outcome, &names);
         }
     }
 

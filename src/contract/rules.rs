@@ -32,7 +32,7 @@ pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances<
     phases.push(1);
     phases.sort_unstable();
     phases.dedup();
-    let mut run = Run { operation, fields, now, input: None, errors: Vec::new() };
+    let mut run = Run { operation, fields, now, errors: Vec::new() };
     for phase in phases {
         run.phase(phase);
         if !run.errors.is_empty() {
@@ -110,8 +110,6 @@ struct Run<'r> {
     operation: &'r Operation,
     fields: &'r Fields,
     now: &'r Circumstances<'r>,
-    /// `input` as checks see it, made when the first one asks.
-    input: Option<Value>,
     errors: Vec<FieldError>,
 }
 
@@ -175,7 +173,7 @@ impl Run<'_> {
     }
 
     /// The first demand of a rule that a value does not meet.
-    fn demand(&mut self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
+    fn demand(&self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
         if let Some(list) = rule.one_of.as_ref().filter(|list| !list.contains(value)) {
             return Some(Broken::new("enum", list.clone()));
         }
@@ -208,13 +206,8 @@ impl Run<'_> {
     }
 
     /// One bit. An expression that cannot be evaluated breaks its rule, whichever way it is used: never fail open.
-    fn holds(&mut self, expr: &Expr, input: Option<&Json>, when_it_fails: bool) -> bool {
-        let all = self.input.get_or_insert_with(|| inputs(self.operation, self.fields)).clone();
-        let scene = Room::value("check", vec![
-            ("value".into(), seen(input)),
-            ("input".into(), all),
-            ("now".into(), Time::value(self.now.now)),
-        ]);
+    fn holds(&self, expr: &Expr, input: Option<&Json>, when_it_fails: bool) -> bool {
+        let scene = check_scene(self.operation, self.fields, input, self.now);
         expr.eval(&scene, &[]).map_or(when_it_fails, |v| !v.is_undefined() && v.is_true())
     }
 
@@ -229,10 +222,20 @@ impl Run<'_> {
     }
 }
 
-/// `input` as `check` and `if` see it, the password included.
-fn inputs(operation: &Operation, fields: &Fields) -> Value {
+/// What `check` and `if` see of a value and all fields, the password included.
+pub(super) fn check_scene(
+    operation: &Operation,
+    fields: &Fields,
+    input: Option<&Json>,
+    now: &Circumstances<'_>,
+) -> Value {
     let pairs = operation.fields.iter().zip(&fields.inputs);
-    Room::value("input", pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect())
+    let all = pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect();
+    Room::value("check", vec![
+        ("value".into(), seen(input)),
+        ("input".into(), Room::value("input", all)),
+        ("now".into(), Time::value(now.now)),
+    ])
 }
 
 /// `input` as messages and replies see it: without secrets.

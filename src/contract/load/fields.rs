@@ -74,13 +74,12 @@ fn field(source: &mut Source<'_>, table: &Table, name: &Text, known: &Names) -> 
     if into == Some(Meaning::Password) && clean.is_some() {
         source.error("a password is never changed", table.key_span("clean"), "remove `clean`");
     }
-    let rules: Vec<Rule> = table
-        .list("rules")
-        .unwrap_or_default()
-        .iter()
-        .filter_map(|item| self::table(source, item, "a rule"))
-        .map(|t| rule(source, &t, known))
-        .collect();
+    let mut rules: Vec<Rule> = Vec::new();
+    for item in table.list("rules").unwrap_or_default() {
+        // A rule that is no table keeps its place, so that what rules say finds its rule.
+        let table = self::table(source, &item, "a rule");
+        rules.push(table.map_or_else(Rule::default, |t| rule(source, &t, known)));
+    }
     let field = Field { name: name.value.as_str().into(), from, into, clean, rules, secret: false };
     meaning(source, table, &field, name);
     field
@@ -249,9 +248,10 @@ fn messages(source: &mut Source<'_>, tables: &[Table], fields: &mut [Field]) {
         let Some(name) = table.text("name") else { continue };
         let Some(field) = fields.iter_mut().find(|f| *f.name == *name.value) else { continue };
         let rules = table.list("rules").unwrap_or_default();
-        let rules = rules.iter().filter_map(|r| if let Held::Table(t) = &r.value { Some(t) } else { None });
-        for (table, rule) in rules.zip(&mut field.rules) {
-            rule.says.message = message(source, table, &known);
+        for (item, rule) in rules.iter().zip(&mut field.rules) {
+            if let Held::Table(table) = &item.value {
+                rule.says.message = message(source, table, &known);
+            }
         }
     }
 }

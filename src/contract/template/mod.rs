@@ -14,16 +14,19 @@ mod scan;
 mod values;
 mod write;
 
-pub(crate) use engine::{FILTERS, FUNCTIONS, TESTS};
 pub(crate) use names::{Names, Shape};
 pub(crate) use parse::Bad;
 pub(crate) use render::{RenderError, Trace};
 pub(crate) use scan::{Expr, UseKind};
 pub(crate) use values::{Absent, Hidden, Lazy, Room, Time, from_json, seen};
-pub(crate) use write::plain;
 
 use minijinja::Value;
 use parse::Node;
+
+/// A template value as JSON text; what cannot be written is an error.
+pub(crate) fn write_json(out: &mut String, value: &Value) -> Result<(), minijinja::Error> {
+    write::json(out, value, 0)
+}
 
 /// What a template writes, and so how values are escaped in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,8 +83,9 @@ impl Template {
         &self.source
     }
 
-    pub(crate) fn format(&self) -> Format {
-        self.format
+    /// Whether it has no tags.
+    pub(crate) fn is_literal(&self) -> bool {
+        matches!(self.nodes.as_slice(), [] | [Node::Text(_)])
     }
 
     /// Every expression in it.

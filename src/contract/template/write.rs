@@ -14,7 +14,7 @@ fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error
 }
 
 /// A value as plain text: null and what was not sent are empty, a list or map has no text.
-pub(crate) fn plain(value: &Value) -> Result<String, Error> {
+pub(super) fn plain(value: &Value) -> Result<String, Error> {
     let value = forced(value).unwrap_or(value);
     if value.is_undefined() {
         return refuse("nothing has this name here");
