@@ -3,7 +3,7 @@
 use super::decode::{Fields, Secrets, echo};
 use super::outcome::phrase;
 use super::rules::{shown_inputs, stored_value};
-use super::template::{Lazy, RenderError, Room, Time, from_json};
+use super::template::{Lazy, RenderError, Room, Time, from_json, seen};
 use super::{Contract, Make, Operation, Outcome, ReplyTemplate, Token};
 use crate::user::Meaning;
 use http::{HeaderName, HeaderValue};
@@ -48,8 +48,10 @@ pub struct FieldError {
     pub message: String,
     /// The demand's own parameter.
     pub limit: Json,
-    /// The refused value; none for secrets.
+    /// The refused value; none when nothing was sent and for secrets.
     pub value: Option<Json>,
+    /// Whether anything was sent.
+    pub sent: bool,
     /// The reply it leads to.
     pub outcome: Outcome,
 }
@@ -238,13 +240,15 @@ fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now
     ]
 }
 
+/// `e.value` is undefined when nothing was sent, and null when it is a secret.
 fn error(error: &FieldError) -> Value {
+    let value = error.value.as_ref().map_or_else(|| if error.sent { Value::from(()) } else { seen(None) }, from_json);
     Room::value("an error", vec![
         ("field".into(), Value::from(&*error.field)),
         ("code".into(), from_json(&error.code)),
         ("message".into(), Value::from(error.message.as_str())),
         ("limit".into(), from_json(&error.limit)),
-        ("value".into(), error.value.as_ref().map_or(Value::from(()), from_json)),
+        ("value".into(), value),
     ])
 }
 

@@ -240,6 +240,7 @@ impl Rehearsal<'_> {
             code: code.unwrap_or_else(|| demand.into()),
             message,
             limit: limit(rule, demand),
+            sent: value.is_some(),
             value: value.filter(|_| shown),
             outcome: Outcome::Invalid,
         }

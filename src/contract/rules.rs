@@ -94,6 +94,7 @@ pub(super) fn misunderstood(
             message: p.reason.clone(),
             limit: Json::Null,
             value: None,
+            sent: true,
             outcome: Outcome::Invalid,
         }));
     }
@@ -273,6 +274,7 @@ impl Speaker<'_> {
             code: code.unwrap_or_else(|| broken.demand.into()),
             message,
             value: input.filter(|_| shown).cloned(),
+            sent: input.is_some(),
             limit: broken.limit,
             outcome: rule.and_then(|r| r.outcome.clone()).unwrap_or(Outcome::Invalid),
         }
@@ -290,6 +292,7 @@ impl Speaker<'_> {
             field: name,
             limit: Json::Null,
             value: None,
+            sent: true,
             outcome: Outcome::Invalid,
         }
     }

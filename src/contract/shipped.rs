@@ -26,3 +26,17 @@ pub fn shipped(name: &str) -> Option<Contract> {
     let shipped = SHIPPED.iter().find(|s| s.name == name)?;
     load(shipped.text).contract
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_contract_loads() {
+        for shipped in SHIPPED {
+            let loaded = load(shipped.text);
+            let shown = crate::contract::render(shipped.name, shipped.text, &loaded.complaints, false);
+            assert!(loaded.contract.is_some(), "{shown}");
+        }
+    }
+}
