@@ -8,3 +8,5 @@ pub mod user;
 pub mod contract;
 
 pub mod token;
+
+pub mod http;

@@ -1,0 +1,102 @@
+//! One connection: its limits, its service and its end.
+//!
+//! Two of hyper's choices are made here on purpose. `half_close` is off: a client that ends its side is taken to
+//! have left, so its request stops holding a place (work that must not stop half-way runs in a task of its own).
+//! `pipeline_flush` is off: it is experimental, and it would delay a finished reply behind the next request.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::http::header::CONNECTION;
+use axum::http::{HeaderValue, Request};
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::body::RequestBody;
+use super::limits::Limits;
+use super::pace::{HeadTimer, Pace};
+use super::stream::Stream;
+
+/// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
+/// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).
+const HEAD_BYTES: usize = 16 * 1024;
+
+/// A request extension: the other end of the connection. An IPv4 client of a dual-stack socket is shown as IPv4.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer(pub SocketAddr);
+
+impl Peer {
+    pub(super) fn new(address: SocketAddr) -> Peer {
+        Peer(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+}
+
+/// How a connection is told that it is time to go.
+#[derive(Clone, Debug)]
+pub(super) struct Signals {
+    /// Finish the request in hand, and take no other.
+    pub(super) finish: CancellationToken,
+    /// Stop now.
+    pub(super) cut: CancellationToken,
+}
+
+/// Serves HTTP/1 on `io` until either side ends it. A panic in a handler ends this future with it, and no other.
+pub(super) async fn run<T>(io: T, peer: Peer, router: Router, limits: Limits, signals: Signals)
+where
+    T: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let pace = Pace::new(&limits);
+    let stream = Stream::new(io, pace.clone(), limits.write_timeout);
+    let mut http = http1::Builder::new();
+    // Which of the two it is to be at a time, `HeadTimer` decides; hyper only has to know that there is one.
+    http.timer(HeadTimer(pace.clone())).header_read_timeout(limits.header_timeout);
+    http.max_buf_size(HEAD_BYTES).half_close(false).pipeline_flush(false);
+    let service = service_fn(move |request| answer(router.clone(), request, peer, limits, pace.clone()));
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+
+    // The connection comes first, so that a request which has already arrived is read before an idle one closes.
+    let end = tokio::select! {
+        biased;
+        end = connection.as_mut() => end,
+        () = signals.finish.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            tokio::select! {
+                biased;
+                end = connection => end,
+                () = signals.cut.cancelled() => return,
+            }
+        }
+    };
+    if let Err(error) = end {
+        let error: &dyn std::error::Error = &error;
+        tracing::debug!(peer = %peer.0, error, "connection ended");
+    }
+}
+
+/// Hands one request to the router, with its peer and its body's deadline.
+async fn answer(
+    router: Router,
+    request: Request<Incoming>,
+    peer: Peer,
+    limits: Limits,
+    pace: Arc<Pace>,
+) -> Result<Response, Infallible> {
+    let deadline = Instant::now() + limits.body_timeout;
+    let mut request = request.map(|body| RequestBody::new(body, deadline, pace.clone()));
+    request.extensions_mut().insert(peer);
+    let mut response = router.oneshot(request).await?;
+    if pace.has_body_failed() {
+        // The rest of that body cannot be told from a next request; the client should know that this is the end.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response)
+}

@@ -1,0 +1,179 @@
+//! The accept loop: it admits, counts and turns away connections, and ends them all at shutdown.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::connection::{self, Peer, Signals};
+use super::limits::Limits;
+use super::refusal::Refusals;
+
+/// How long to wait when the system has no room for another connection (a full file table, no memory). Long
+/// enough not to spin, short enough that nobody notices once there is room again.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// Accept errors closer together than this are one burst, and are logged once.
+const BURST: Duration = Duration::from_secs(1);
+
+/// How a shutdown went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Connections that were open when the shutdown began and ended by themselves.
+    pub finished: usize,
+    /// Connections that were still busy after the grace period and were cut.
+    pub cut: usize,
+}
+
+/// Serves `router` on `listener` until `shutdown` is cancelled.
+///
+/// Then the listening socket closes, idle connections close at once, busy ones finish the request in hand, and
+/// whatever is left after `grace` is cut. Every request carries a [`Peer`] extension and a body that fails with
+/// [`BodyError`](super::BodyError) at its deadline.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: CancellationToken,
+    grace: Duration,
+) -> Drained {
+    let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
+    let door = Door {
+        places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+        refusals: Refusals::new(),
+        open: TaskTracker::new(),
+        router,
+        limits,
+        signals,
+    };
+    let mut trouble = Trouble::default();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = shutdown.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, address)) => door.admit(stream, Peer::new(address)),
+            Err(error) if concerns_one_connection(&error) => {}
+            Err(error) => {
+                trouble.note(&error);
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    door.drain(grace).await
+}
+
+/// What every admission needs.
+struct Door {
+    places: Arc<Semaphore>,
+    refusals: Refusals,
+    open: TaskTracker,
+    router: Router,
+    limits: Limits,
+    signals: Signals,
+}
+
+impl Door {
+    /// Starts a task for a connection, or refuses it when all places are taken. Never waits.
+    fn admit(&self, stream: TcpStream, peer: Peer) {
+        let Ok(place) = self.places.clone().try_acquire_owned() else {
+            return self.refusals.refuse(stream);
+        };
+        // A reply is written whole, so Nagle's algorithm could only delay it. Where this fails, the client is
+        // gone, and the first read will say so.
+        let _ = stream.set_nodelay(true);
+        let connection =
+            connection::run(stream, peer, self.router.clone(), self.limits, self.signals.clone());
+        self.open.spawn(async move {
+            connection.await;
+            drop(place);
+        });
+    }
+
+    /// Waits up to `grace` for all connections to end, then cuts the rest.
+    async fn drain(self, grace: Duration) -> Drained {
+        self.open.close();
+        let open = self.open.len();
+        let _ = tokio::time::timeout(grace, self.open.wait()).await;
+        let cut = self.open.len();
+        self.signals.cut.cancel();
+        self.open.wait().await;
+        Drained { finished: open - cut, cut }
+    }
+}
+
+/// Whether an accept error is the fault of the one connection it concerns, so that the next can be tried at once.
+/// Linux passes errors of the new socket's network through `accept` (accept(2), "Error handling").
+fn concerns_one_connection(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::ConnectionAborted
+            | Kind::ConnectionReset
+            | Kind::ConnectionRefused
+            | Kind::HostUnreachable
+            | Kind::NetworkUnreachable
+            | Kind::NetworkDown
+            | Kind::Interrupted
+            | Kind::WouldBlock
+    )
+}
+
+/// Remembers when an accept error was last seen, so that a burst fills one line of the log and not all of it.
+#[derive(Debug, Default)]
+struct Trouble {
+    last: Option<Instant>,
+}
+
+impl Trouble {
+    fn note(&mut self, error: &io::Error) {
+        if self.is_new(Instant::now()) {
+            tracing::warn!(%error, "cannot accept connections; trying again until it works");
+        }
+    }
+
+    fn is_new(&mut self, now: Instant) -> bool {
+        let last = self.last.replace(now);
+        last.is_none_or(|last| now.duration_since(last) > BURST)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_errors_of_the_system_slow_the_loop_down() {
+        let system = [libc_code::ENFILE, libc_code::EMFILE, libc_code::ENOMEM, libc_code::ENOBUFS];
+        assert!(system.iter().all(|&code| !concerns_one_connection(&io::Error::from_raw_os_error(code))));
+        let client = [libc_code::ECONNABORTED, libc_code::ENETUNREACH, libc_code::EINTR];
+        assert!(client.iter().all(|&code| concerns_one_connection(&io::Error::from_raw_os_error(code))));
+    }
+
+    #[test]
+    fn a_burst_is_one_burst_however_long_it_lasts() {
+        let (mut trouble, start) = (Trouble::default(), Instant::now());
+        assert!(trouble.is_new(start));
+        assert!((1..500).all(|step| !trouble.is_new(start + ACCEPT_PAUSE * step)));
+        assert!(trouble.is_new(start + ACCEPT_PAUSE * 499 + BURST * 2));
+    }
+
+    /// Linux's numbers (errno(3)); a dependency for seven of them would be too much.
+    mod libc_code {
+        pub(super) const EINTR: i32 = 4;
+        pub(super) const ENOMEM: i32 = 12;
+        pub(super) const ENFILE: i32 = 23;
+        pub(super) const EMFILE: i32 = 24;
+        pub(super) const ENETUNREACH: i32 = 101;
+        pub(super) const ECONNABORTED: i32 = 103;
+        pub(super) const ENOBUFS: i32 = 105;
+    }
+}

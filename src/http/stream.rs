@@ -1,0 +1,210 @@
+//! The bytes of one connection on their way to and from hyper: ambiguous framing is refused, a client that does
+//! not read is cut, and a refused client gets to read its refusal. It wraps any transport, so TLS fits below it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use super::framing::Framing;
+use super::pace::Pace;
+
+/// What hyper reads in place of the line feed that would end an ambiguous header. A NUL is allowed nowhere in a
+/// head, and the empty line makes hyper look at once, so the answer is its own 400 and the end of the connection.
+const SPOILER: &[u8] = b"\0\r\n\r\n";
+
+/// How long, and for how many bytes, a client may go on sending what we have already refused to read.
+pub(super) const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// A transport under watch.
+#[derive(Debug)]
+pub(super) struct Stream<T> {
+    io: T,
+    framing: Framing,
+    pace: Arc<Pace>,
+    /// What is left of the [`SPOILER`], once the framing was found ambiguous.
+    spoiling: Option<&'static [u8]>,
+    write_timeout: Duration,
+    /// Runs while a write makes no progress.
+    stalled: Option<Pin<Box<Sleep>>>,
+    closing: Closing,
+}
+
+/// How far the orderly close has come.
+#[derive(Debug)]
+enum Closing {
+    No,
+    Lingering { until: Pin<Box<Sleep>>, bytes: usize },
+}
+
+impl<T> Stream<T> {
+    pub(super) fn new(io: T, pace: Arc<Pace>, write_timeout: Duration) -> Stream<T> {
+        Stream {
+            io,
+            framing: Framing::new(),
+            pace,
+            spoiling: None,
+            write_timeout,
+            stalled: None,
+            closing: Closing::No,
+        }
+    }
+
+    /// Passes the outcome of a write on, unless writes have been stuck for too long.
+    fn unless_stalled<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        outcome: Poll<io::Result<R>>,
+    ) -> Poll<io::Result<R>> {
+        if outcome.is_ready() {
+            self.stalled = None;
+            return outcome;
+        }
+        let timeout = self.write_timeout;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its reply")))
+    }
+
+    /// Follows the bytes that were just read into `buf`, and spoils them from the first ambiguity on.
+    fn inspect(&mut self, buf: &mut ReadBuf<'_>, before: usize) {
+        match self.framing.feed(&buf.filled()[before..]) {
+            Ok(ended) => self.pace.heads_read(ended, self.framing.in_head()),
+            Err(ambiguous) => {
+                buf.set_filled(before + ambiguous.at);
+                self.spoiling = Some(spoil(SPOILER, buf));
+            }
+        }
+    }
+}
+
+impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if let Some(rest) = self.spoiling {
+            self.spoiling = Some(spoil(rest, buf));
+            return Poll::Ready(Ok(()));
+        }
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
+        self.inspect(buf, before);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.unless_stalled(cx, outcome)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.unless_stalled(cx, outcome)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let outcome = Pin::new(&mut self.io).poll_flush(cx);
+        self.unless_stalled(cx, outcome)
+    }
+
+    /// Ends our side; and when the client may still be sending, reads that away for a moment. Closing a socket
+    /// with unread bytes resets the connection, and a reset can destroy a reply (400, 408, 413) that the client
+    /// has not read yet (RFC 9112, section 9.6).
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if let Closing::No = self.closing {
+            let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
+            ready!(self.unless_stalled(cx, outcome))?;
+            if self.spoiling.is_none() && self.framing.between_messages() {
+                return Poll::Ready(Ok(()));
+            }
+            let until = Box::pin(tokio::time::sleep_until(Instant::now() + LINGER));
+            self.closing = Closing::Lingering { until, bytes: 0 };
+        }
+        let Stream { io, closing: Closing::Lingering { until, bytes }, .. } = &mut *self else {
+            return Poll::Ready(Ok(()));
+        };
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = [0; 4096];
+        while *bytes < LINGER_BYTES {
+            let mut scrap = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut *io).poll_read(cx, &mut scrap)) {
+                Ok(()) if !scrap.filled().is_empty() => *bytes += scrap.filled().len(),
+                // The client closed, or is gone: either way nobody waits for us any more.
+                Ok(()) | Err(_) => break,
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Writes as much of `bytes` as fits, and returns the rest.
+fn spoil(bytes: &'static [u8], buf: &mut ReadBuf<'_>) -> &'static [u8] {
+    let (now, later) = bytes.split_at(bytes.len().min(buf.remaining()));
+    buf.put_slice(now);
+    later
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::Limits;
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    fn pace() -> Arc<Pace> {
+        let long = Duration::from_secs(60);
+        Pace::new(&Limits {
+            connections: 1,
+            header_timeout: long,
+            body_timeout: long,
+            idle_timeout: long,
+            write_timeout: long,
+        })
+    }
+
+    #[tokio::test]
+    async fn an_ambiguous_head_is_spoiled_even_when_it_comes_in_single_bytes() {
+        for pipe in [1, 4096] {
+            let (mut client, server) = tokio::io::duplex(pipe);
+            let mut stream = Stream::new(server, pace(), Duration::from_secs(60));
+            let client = tokio::spawn(async move {
+                let head =
+                    b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+                // The rest of the head finds no reader any more.
+                client.write_all(head).await.unwrap_or_default();
+            });
+            let mut read = String::new();
+            stream.read_to_string(&mut read).await.expect("the spoiled head");
+            drop(stream);
+            client.await.expect("the client");
+            let spoiled = "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\0\r\n\r\n";
+            assert_eq!(read, spoiled);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stuck_write_ends_in_an_error() {
+        let (_client, server) = tokio::io::duplex(1);
+        let mut stream = Stream::new(server, pace(), Duration::from_millis(5));
+        let error = stream.write_all(b"12").await.expect_err("nobody reads");
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}
