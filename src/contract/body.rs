@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use std::fmt;
 
 /// Lists and objects may be nested this deep.
-pub const MOST_DEPTH: usize = 32;
+const MOST_DEPTH: usize = 32;
 /// Pairs of a form, parts of a multipart body.
 const MOST_PAIRS: usize = 256;
 

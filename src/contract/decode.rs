@@ -48,6 +48,7 @@ impl fmt::Debug for Secrets {
 }
 
 /// What a client wrote, after `clean`: one value per field of the contract, in the contract's order.
+#[derive(Clone)]
 pub struct Fields {
     pub(crate) inputs: Vec<Option<Json>>,
     pub(crate) body: Json,
@@ -98,7 +99,7 @@ impl Contract {
     }
 
     /// Reads a request and runs every rule that needs no store.
-    pub async fn decode(&self, request: Request<'_>, now: &Circumstances<'_>) -> Result<Fields, Refusal> {
+    pub async fn decode(&self, request: Request<'_>, now: &Circumstances) -> Result<Fields, Refusal> {
         let operation = &self.register;
         let media = match self.media(request.headers) {
             Some(media) => media,
@@ -119,7 +120,7 @@ impl Contract {
     }
 
     /// The refusal for values that are in use.
-    pub fn taken(&self, fields: Fields, kinds: &[String], now: &Circumstances<'_>) -> Refusal {
+    pub fn taken(&self, fields: Fields, kinds: &[String], now: &Circumstances) -> Refusal {
         rules::taken(&self.register, fields, kinds, now)
     }
 
@@ -128,7 +129,7 @@ impl Contract {
         &self,
         fields: Fields,
         problems: &[crate::user::Problem],
-        now: &Circumstances<'_>,
+        now: &Circumstances,
     ) -> Refusal {
         rules::misunderstood(&self.register, fields, problems, now)
     }
@@ -191,7 +192,7 @@ pub(super) fn unknown_members<'b>(
     body.as_object().into_iter().flatten().filter(move |(key, _)| !named(key))
 }
 
-fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, now: &Circumstances<'_>) -> Fields {
+fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, now: &Circumstances) -> Fields {
     let mut inputs: Vec<Option<Json>> = operation
         .fields
         .iter()
@@ -213,7 +214,7 @@ fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, n
 
 /// `clean` sees the value alone. When it cannot be applied (a number is not trimmed), the value stays as it is and
 /// the rules say what is wrong with it.
-fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances<'_>) {
+fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
     let Some(clean) = &field.clean else { return };
     let scene = Room::value("clean", vec![
         ("value".into(), seen(input.as_ref())),

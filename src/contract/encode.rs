@@ -15,23 +15,23 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 /// What surrounds a request: when, where, under which id.
-#[derive(Debug, Clone, Copy)]
-pub struct Circumstances<'c> {
+#[derive(Debug, Clone)]
+pub struct Circumstances {
     /// The one time that the whole request sees.
     pub now: Timestamp,
     /// `random.uuid`.
     pub random: Uuid,
     /// `request.id`.
-    pub request_id: &'c str,
+    pub request_id: Box<str>,
     /// `request.path`, as the client wrote it.
-    pub path: &'c str,
+    pub path: Box<str>,
     /// `request.base_url`, from the configuration and never from the request.
-    pub base_url: &'c str,
+    pub base_url: Arc<str>,
     /// The deployment's secrets.
-    pub secrets: &'c Secrets,
+    pub secrets: Arc<Secrets>,
 }
 
-impl Circumstances<'_> {
+impl Circumstances {
     pub(super) fn random(&self) -> Value {
         Room::value("random", vec![("uuid".into(), Value::from(self.random.to_string()))])
     }
@@ -149,7 +149,7 @@ pub struct EncodeError {
 
 impl Contract {
     /// Writes any outcome but `created`.
-    pub fn refusal(&self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances<'_>) -> Result<Reply, EncodeError> {
+    pub fn refusal(&self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances) -> Result<Reply, EncodeError> {
         let template = self.register.reply(outcome);
         let mut reply = write(template, outcome, &refused_scene(self, outcome, scene, now)?)?;
         if let Some(seconds) = scene.retry_after {
@@ -164,7 +164,7 @@ impl Contract {
         fields: &Fields,
         registered: &Registered,
         mint: &Mint,
-        now: &Circumstances<'_>,
+        now: &Circumstances,
     ) -> Result<(Reply, Vec<Minted>), EncodeError> {
         let (scene, tokens) = created_scene(self, fields, registered, mint, now)?;
         let reply = write(self.register.reply(&Outcome::Created), &Outcome::Created, &scene)?;
@@ -186,7 +186,7 @@ pub(super) fn refused_scene(
     contract: &Contract,
     outcome: &Outcome,
     scene: Scene<'_>,
-    now: &Circumstances<'_>,
+    now: &Circumstances,
 ) -> Result<Value, EncodeError> {
     let operation = &contract.register;
     let mut names = always(operation, outcome, scene.fields, now);
@@ -203,7 +203,7 @@ pub(super) fn created_scene<'o>(
     fields: &Fields,
     registered: &Registered,
     mint: &Mint,
-    now: &Circumstances<'_>,
+    now: &Circumstances,
 ) -> Result<(Value, Tokens<'o>), EncodeError> {
     let operation = &contract.register;
     let user = user(operation, fields, registered);
@@ -217,16 +217,16 @@ pub(super) fn created_scene<'o>(
 }
 
 /// The names that every outcome sees.
-fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now: &Circumstances<'_>) -> Names {
+fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now: &Circumstances) -> Names {
     let status = operation.reply(outcome).status;
     let body = match fields {
         Some(fields) if operation.echoes_body => from_json(&echo(operation, &fields.body)),
         _ => Value::from_pairs(std::iter::empty::<(&str, Value)>()),
     };
     let request = vec![
-        ("id".into(), Value::from(now.request_id)),
-        ("path".into(), Value::from(now.path)),
-        ("base_url".into(), Value::from(now.base_url)),
+        ("id".into(), Value::from(&*now.request_id)),
+        ("path".into(), Value::from(&*now.path)),
+        ("base_url".into(), Value::from(&*now.base_url)),
         ("body".into(), body),
     ];
     vec![
@@ -283,7 +283,7 @@ fn tokens<'o>(
     fields: &Fields,
     user: &Value,
     mint: &Mint,
-    now: &Circumstances<'_>,
+    now: &Circumstances,
 ) -> Result<Tokens<'o>, EncodeError> {
     let scene = || {
         Room::value("claims", vec![

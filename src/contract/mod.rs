@@ -25,7 +25,7 @@ pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
 
-pub use encode::{EncodeError, FieldError, Minted, Registered, Reply, Scene};
+pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;
 pub use shipped::{SHIPPED, Shipped, shipped};
@@ -235,10 +235,6 @@ impl Operation {
         let own = self.replies.iter().find(|r| r.outcome == *outcome);
         own.or_else(|| self.replies.iter().find(|r| r.outcome == Outcome::Failed))
             .expect("a contract has a reply for every outcome, `failed` included")
-    }
-
-    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
-        self.fields.iter().find(|f| &*f.name == name)
     }
 
     /// Whether a collision is told apart from success anyway, so that a look-up before the hash reveals nothing new.

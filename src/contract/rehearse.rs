@@ -91,8 +91,7 @@ impl Rehearsal<'_> {
 
     /// `check`, `if` and `clean` with values of the type they are for.
     fn expressions(&mut self) {
-        let secrets = Secrets::default();
-        let now = circumstances(&secrets);
+        let now = circumstances();
         for sample in self.samples().iter().filter(|s| s.plain) {
             for (i, field) in self.contract.register.fields.iter().enumerate() {
                 for rule in &field.rules {
@@ -116,8 +115,7 @@ impl Rehearsal<'_> {
     /// What the rules say, and the catalogue, with values that may be shown and with those that may not.
     fn messages(&mut self) {
         let contract = self.contract;
-        let secrets = Secrets::default();
-        let now = circumstances(&secrets);
+        let now = circumstances();
         let operation = &contract.register;
         for field in &operation.fields {
             let shown = !field.secret || field.is_password() && operation.reveal.rejected_password;
@@ -145,8 +143,7 @@ impl Rehearsal<'_> {
 
     fn replies(&mut self) {
         let samples = self.samples();
-        let secrets = Secrets::default();
-        let now = circumstances(&secrets);
+        let now = circumstances();
         let contract = self.contract;
         for template in &contract.register.replies {
             for sample in &samples {
@@ -172,7 +169,7 @@ impl Rehearsal<'_> {
         self.unentered();
     }
 
-    fn created(&mut self, sample: &Sample, now: &Circumstances<'_>) {
+    fn created(&mut self, sample: &Sample, now: &Circumstances) {
         let id = match &self.contract.id {
             crate::user::IdKind::Integer => json!(182),
             _ => json!("60f7c2b8e1d2c8a1b4e8d123"),
@@ -339,14 +336,14 @@ fn limit(rule: &Rule, demand: &str) -> Json {
     }
 }
 
-fn circumstances(secrets: &Secrets) -> Circumstances<'_> {
+fn circumstances() -> Circumstances {
     Circumstances {
         now: Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
         random: Uuid::nil(),
-        request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab",
-        path: "/users",
-        base_url: "https://example.com",
-        secrets,
+        request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),
+        path: "/users".into(),
+        base_url: "https://example.com".into(),
+        secrets: Arc::new(Secrets::default()),
     }
 }
 

@@ -27,7 +27,7 @@ impl Broken {
 }
 
 /// Runs all rules that need no store; nothing broken is an empty list.
-pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances<'_>) -> Vec<FieldError> {
+pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<FieldError> {
     let mut phases: Vec<i64> = operation.fields.iter().flat_map(|f| f.rules.iter().map(|r| r.phase)).collect();
     phases.push(1);
     phases.sort_unstable();
@@ -49,7 +49,7 @@ pub(super) fn refuse(outcome: Outcome, mut errors: Vec<FieldError>, fields: Fiel
 }
 
 /// The refusal for unique values that are in use, in the order of the fields.
-pub(super) fn taken(operation: &Operation, fields: Fields, kinds: &[String], now: &Circumstances<'_>) -> Refusal {
+pub(super) fn taken(operation: &Operation, fields: Fields, kinds: &[String], now: &Circumstances) -> Refusal {
     let mut errors = Vec::new();
     for (field, input) in operation.fields.iter().zip(&fields.inputs) {
         if !field.into.as_ref().is_some_and(|m| kinds.contains(&m.to_string())) {
@@ -75,7 +75,7 @@ pub(super) fn misunderstood(
     operation: &Operation,
     fields: Fields,
     problems: &[Problem],
-    now: &Circumstances<'_>,
+    now: &Circumstances,
 ) -> Refusal {
     let speaker = Speaker { operation, fields: &fields, now };
     let mut errors = Vec::new();
@@ -110,7 +110,7 @@ pub(super) fn misunderstood(
 struct Run<'r> {
     operation: &'r Operation,
     fields: &'r Fields,
-    now: &'r Circumstances<'r>,
+    now: &'r Circumstances,
     errors: Vec<FieldError>,
 }
 
@@ -228,7 +228,7 @@ pub(super) fn check_scene(
     operation: &Operation,
     fields: &Fields,
     input: Option<&Json>,
-    now: &Circumstances<'_>,
+    now: &Circumstances,
 ) -> Value {
     let pairs = operation.fields.iter().zip(&fields.inputs);
     let all = pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect();
@@ -250,7 +250,7 @@ pub(super) fn shown_inputs(operation: &Operation, fields: Option<&Fields>) -> Va
 pub(super) struct Speaker<'s> {
     pub(super) operation: &'s Operation,
     pub(super) fields: &'s Fields,
-    pub(super) now: &'s Circumstances<'s>,
+    pub(super) now: &'s Circumstances,
 }
 
 impl Speaker<'_> {
@@ -316,7 +316,7 @@ pub(super) struct Said<'s> {
 }
 
 /// The names that a message sees.
-pub(super) fn message_scene(said: Said<'_>, input: Value, now: &Circumstances<'_>) -> Value {
+pub(super) fn message_scene(said: Said<'_>, input: Value, now: &Circumstances) -> Value {
     Room::value("message", vec![
         ("field".into(), Value::from(said.field)),
         ("value".into(), said.value),

@@ -1,0 +1,58 @@
+//! Everything that serves a request, built once. No logic.
+
+use crate::clock::Clock;
+use crate::contract::{Contract, Mint, Secrets};
+use crate::password::Pool;
+use crate::store::Store;
+use crate::token::Signer;
+use std::sync::Arc;
+use tokio_util::task::TaskTracker;
+
+/// The server's parts. Built by whoever starts it: the command line, a test, another program.
+#[derive(Debug)]
+pub struct App {
+    /// Time and randomness.
+    pub clock: Clock,
+    /// Where passwords are hashed.
+    pub passwords: Pool,
+    /// What signs tokens.
+    pub signer: Arc<Signer>,
+    /// Where accounts live.
+    pub store: Store,
+    /// The contracts and where they are mounted.
+    pub contracts: Vec<Arc<Mounted>>,
+    /// The deployment's secrets, with which contracts compare.
+    pub secrets: Arc<Secrets>,
+    /// What links and `Location` begin with: from the configuration, never from a request.
+    pub base_url: Arc<str>,
+    /// The longest request body, in bytes.
+    pub body_limit: usize,
+    /// The registrations under way: they outlive the requests that began them.
+    pub tasks: TaskTracker,
+}
+
+/// A contract and where it is mounted.
+#[derive(Debug)]
+pub struct Mounted {
+    /// The name by which it is logged and listed.
+    pub name: String,
+    /// What stands before its path: empty, or `/name`.
+    pub prefix: String,
+    /// The contract.
+    pub contract: Contract,
+}
+
+impl Mounted {
+    /// The whole path at which it answers.
+    pub fn path(&self) -> String {
+        format!("{}{}", self.prefix, self.contract.register.path)
+    }
+}
+
+impl App {
+    /// How contracts have their tokens made.
+    pub fn mint(&self) -> Mint {
+        let (signer, clock) = (self.signer.clone(), self.clock.clone());
+        Mint { sign: Arc::new(move |claims| signer.jwt(claims)), fill: Arc::new(move |bytes| clock.fill(bytes)) }
+    }
+}

@@ -1,0 +1,201 @@
+//! The sign-up: a new user becomes an account, whole or not at all, and the reply that says so.
+
+use crate::app::{App, Mounted};
+use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
+use crate::password::HashError;
+use crate::store::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
+use crate::token;
+use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
+use serde_json::Value as Json;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The kind of the claim under which a contract's own ids are unique.
+const ID: &str = "id";
+/// How often a generated id that is in use is replaced by another.
+const ID_ATTEMPTS: usize = 8;
+
+/// A sign-up that passed everything cheap.
+#[derive(Debug)]
+pub struct SignUp {
+    /// The contract it came through.
+    pub mounted: Arc<Mounted>,
+    /// What was written, for the reply.
+    pub fields: Arc<Fields>,
+    /// What it means.
+    pub user: NewUser,
+    /// Unique values beside address, user name and id: kinds and values.
+    pub extras: Vec<(String, String)>,
+    /// The SHA-256 of the submitted password, when the contract reveals it.
+    pub password_sha256: Option<String>,
+    /// When, where and under which request id.
+    pub circumstances: Circumstances,
+}
+
+/// Why there is no new account.
+#[derive(Debug, thiserror::Error)]
+pub enum RegisterError {
+    /// These kinds of values are in use.
+    #[error("in use: {}", .0.join(", "))]
+    Taken(Vec<String>),
+    /// The hash would come too late.
+    #[error("the hash queue is full for {retry_after:?}")]
+    Busy {
+        /// When a try makes sense.
+        retry_after: Duration,
+    },
+    /// Nothing was written; a later try may succeed.
+    #[error("the store is not available: {0}")]
+    Unavailable(#[source] StoreError),
+    /// The connection was lost while committing: the account may or may not exist.
+    #[error("the outcome is unknown: {0}")]
+    Unknown(#[source] StoreError),
+    /// The reply could not be written, and so nothing was.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// Hashing failed.
+    #[error("hashing failed: {0}")]
+    Hash(HashError),
+    /// Every id that was tried is in use.
+    #[error("no free id was found in {ID_ATTEMPTS} tries; the contract's `id` has too few possibilities")]
+    NoFreeId,
+}
+
+/// Registers one user. Runs to its end once begun, whether or not the client waits for it.
+///
+/// # Errors
+/// See [`RegisterError`]; after all but `Unknown` no account was made.
+pub async fn register(app: &App, sign_up: SignUp) -> Result<Reply, RegisterError> {
+    let keys = claims(&sign_up);
+    if sign_up.mounted.contract.register.reveals_duplicates() {
+        // The index decides at the insert; this spares a hash for an answer that is known already.
+        let taken = app.store.collisions(&keys).await.map_err(RegisterError::Unavailable)?;
+        if !taken.is_empty() {
+            return Err(RegisterError::Taken(kinds(&taken)));
+        }
+    }
+    let SignUp { user, .. } = sign_up;
+    let hash = app.passwords.hash(user.password, app.clock.random()).await.map_err(|error| match error {
+        HashError::Busy { retry_after } => RegisterError::Busy { retry_after },
+        other => RegisterError::Hash(other),
+    })?;
+    let account = AccountFields {
+        email: user.email.map_or_else(String::new, |e| e.as_str().to_owned()),
+        username: user.username.map_or_else(String::new, |u| u.as_str().to_owned()),
+        name: user.name.unwrap_or_default(),
+        first_name: user.first_name.unwrap_or_default(),
+        last_name: user.last_name.unwrap_or_default(),
+        extra: user.extra,
+    };
+    let writer = Writer {
+        mounted: sign_up.mounted,
+        fields: sign_up.fields,
+        password_sha256: sign_up.password_sha256,
+        circumstances: sign_up.circumstances,
+    };
+    writer.write(app, account, keys, hash, user.id).await
+}
+
+/// Everything that no other account may have.
+fn claims(sign_up: &SignUp) -> Vec<Key> {
+    let key = |kind: &str, value: &str| Key { kind: kind.to_owned(), value: value.to_owned() };
+    let user = &sign_up.user;
+    let mut keys: Vec<Key> = Vec::new();
+    keys.extend(user.email.as_ref().map(|e| key("email", e.key())));
+    keys.extend(user.username.as_ref().map(|u| key("username", u.key())));
+    keys.extend(user.id.as_ref().map(|id| key(ID, id)));
+    keys.extend(sign_up.extras.iter().map(|(kind, value)| key(kind, value)));
+    keys
+}
+
+fn kinds(keys: &[Key]) -> Vec<String> {
+    keys.iter().map(|k| k.kind.clone()).collect()
+}
+
+/// Writes the account and its reply in one transaction.
+struct Writer {
+    mounted: Arc<Mounted>,
+    fields: Arc<Fields>,
+    password_sha256: Option<String>,
+    circumstances: Circumstances,
+}
+
+impl Writer {
+    async fn write(
+        self,
+        app: &App,
+        account: AccountFields,
+        keys: Vec<Key>,
+        password: String,
+        own_id: Option<String>,
+    ) -> Result<Reply, RegisterError> {
+        let writer = Arc::new(self);
+        for _ in 0..ID_ATTEMPTS {
+            let public_id = uuid_v7(writer.circumstances.now, app.clock.random());
+            let id = writer.id(app, own_id.clone(), public_id);
+            let mut keys = keys.clone();
+            let generated = id.as_str().filter(|_| writer.generates_id(own_id.is_some()));
+            keys.extend(generated.map(|value| Key { kind: ID.to_owned(), value: value.to_owned() }));
+            let generated = generated.is_some();
+            let new = NewAccount {
+                public_id,
+                user: account.clone(),
+                password: password.clone(),
+                keys,
+                created_at: writer.circumstances.now,
+                event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
+            };
+            let (seal, mint) = (writer.clone(), app.mint());
+            let result = app.store.register(new, move |serial| seal.seal(id, serial, &mint)).await;
+            match result {
+                Ok(reply) => return Ok(reply),
+                Err(crate::store::RegisterError::Taken(taken)) => {
+                    let ours = |kind: &str| kind == PUBLIC_ID || generated && kind == ID;
+                    let theirs: Vec<String> = kinds(&taken).into_iter().filter(|kind| !ours(kind)).collect();
+                    if !theirs.is_empty() {
+                        return Err(RegisterError::Taken(theirs));
+                    }
+                }
+                Err(crate::store::RegisterError::Seal(error)) => return Err(error.into()),
+                Err(crate::store::RegisterError::Unavailable(error)) => {
+                    return Err(RegisterError::Unavailable(error));
+                }
+                Err(crate::store::RegisterError::Unknown(error)) => return Err(RegisterError::Unknown(error)),
+            }
+        }
+        Err(RegisterError::NoFreeId)
+    }
+
+    /// What `user.id` will be, as far as it is known before the store gives the serial number.
+    fn id(&self, app: &App, own: Option<String>, public_id: Uuid) -> Json {
+        if let Some(own) = own {
+            return own.into();
+        }
+        match &self.mounted.contract.id {
+            IdKind::Integer => Json::Null,
+            IdKind::Uuid => public_id.to_string().into(),
+            IdKind::ObjectId => object_id(self.circumstances.now, app.clock.random()).into(),
+            IdKind::Text(recipe) => recipe.make(&mut |bytes| app.clock.fill(bytes)).into(),
+        }
+    }
+
+    fn generates_id(&self, own: bool) -> bool {
+        !own && matches!(self.mounted.contract.id, IdKind::ObjectId | IdKind::Text(_))
+    }
+
+    fn seal(&self, id: Json, serial: i64, mint: &crate::contract::Mint) -> Result<Sealed<Reply>, EncodeError> {
+        let registered = Registered {
+            id: if id.is_null() { serial.into() } else { id },
+            at: self.circumstances.now,
+            password_sha256: self.password_sha256.clone(),
+        };
+        let contract = &self.mounted.contract;
+        let (answer, minted) = contract.created(&self.fields, &registered, mint, &self.circumstances)?;
+        Ok(Sealed { answer, tokens: minted.into_iter().map(issued).collect() })
+    }
+}
+
+fn issued(minted: Minted) -> IssuedToken {
+    IssuedToken { name: minted.name.to_string(), digest: token::digest(&minted.text), expires_at: minted.expires_at }
+}
