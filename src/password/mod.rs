@@ -1,1 +1,21 @@
-//! (password)
+//! Argon2id: what it may cost, who computes it, and how results are written.
+//!
+//! - [`Params`]: the cost, with its floor and its ceilings.
+//! - [`Hasher`]: the only type that knows the two Argon2 implementations, one [`Engine`] each.
+//! - [`Phc`]: the stored text.
+//! - [`Pool`]: worker threads with one hasher each behind a queue that is bounded by time. Everything that hashes
+//!   while serving goes through it, so that however much is asked, the machine does no more than it can.
+
+mod hasher;
+mod params;
+mod phc;
+mod pool;
+mod queue;
+mod self_test;
+mod worker;
+
+pub use hasher::{Engine, Hasher, HasherError, Input};
+pub use params::{Params, ParamsError};
+pub use phc::{Phc, PhcError};
+pub use pool::{HashError, Pool, PoolSettings, Report, StartError, VerifyError};
+pub use self_test::SelfTestError;

@@ -1,0 +1,200 @@
+//! The pool: what the rest of the program sees of hashing.
+
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+use std::{fmt, io};
+
+use tokio::sync::oneshot;
+
+use super::queue::{Lane, Queue};
+use super::self_test::self_test;
+use super::worker::{self, Job, Shared, Tag, Task};
+use super::{Engine, Params, ParamsError, Phc, PhcError, SelfTestError};
+use crate::user::Password;
+
+/// Length of the tags of new hashes, in bytes.
+const TAG_LEN: usize = 32;
+
+/// How a pool is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PoolSettings {
+    /// Which implementation computes.
+    pub engine: Engine,
+    /// The cost of new hashes. Whether it is enough is for [`Params::check`] to say, and for the configuration to ask.
+    pub params: Params,
+    /// How many threads compute, each one hash at a time with a memory of its own.
+    pub workers: usize,
+    /// How long a hash may wait until it is begun.
+    pub deadline: Duration,
+}
+
+/// Worker threads that compute Argon2id, behind a queue that is bounded by time.
+///
+/// Whatever is asked of it, it computes at most `workers` hashes at once and keeps `workers` x `memory_kib` of memory;
+/// a stored hash of higher cost takes its own for as long as it is verified, within the ceilings of
+/// [`Params::check_bounds`]. Who would wait longer than the deadline is refused at once; a hash whose asker has left
+/// before it begins is never computed. Dropping the pool closes it and waits for the hashes that are being computed.
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+    settings: PoolSettings,
+}
+
+/// What a pool is, for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Which implementation computes.
+    pub engine: Engine,
+    /// Its code for this machine, such as "avx512".
+    pub back_end: String,
+    /// How many threads compute.
+    pub workers: usize,
+    /// The cost of new hashes.
+    pub params: Params,
+}
+
+/// Why there is no pool.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// No hash can have these parameters.
+    #[error(transparent)]
+    Params(#[from] ParamsError),
+    /// The engine computes wrongly.
+    #[error(transparent)]
+    SelfTest(#[from] SelfTestError),
+    /// Nobody would work.
+    #[error("the password pool needs at least one worker")]
+    NoWorkers,
+    /// The system refused a thread.
+    #[error("cannot start a thread for hashing passwords")]
+    Thread(#[source] io::Error),
+}
+
+/// Why nothing was hashed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    /// There is more to do than can be done before the deadline, or no memory to do it in.
+    #[error("too many passwords wait to be hashed; try again in {} s", retry_after.as_secs())]
+    Busy {
+        /// When the present queue will be done, in whole seconds, at least one.
+        retry_after: Duration,
+    },
+    /// The pool is closed.
+    #[error("the server is stopping")]
+    Stopped,
+    /// The engine panicked, or refused inputs that had been checked. The worker lives on with a new hasher.
+    #[error("hashing the password failed unexpectedly")]
+    Panicked,
+}
+
+/// Why a password was not compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum VerifyError {
+    /// The stored text is none that may be computed.
+    #[error(transparent)]
+    Stored(#[from] PhcError),
+    /// The pool did not compute it.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+}
+
+impl Pool {
+    /// Tests the engine (RFC 9106, section 5.3) and starts the workers, each of which reserves its memory itself.
+    ///
+    /// # Errors
+    /// [`StartError`]; no thread is left running.
+    pub fn start(settings: PoolSettings) -> Result<Pool, StartError> {
+        settings.params.check_bounds()?;
+        if settings.workers == 0 {
+            return Err(StartError::NoWorkers);
+        }
+        self_test(settings.engine)?;
+        let queue = Queue::new(settings.workers, settings.deadline, first_guess(settings.engine));
+        let mut pool = Pool { shared: Arc::new(Shared::new(queue)), threads: Vec::new(), settings };
+        for number in 1..=settings.workers {
+            let shared = Arc::clone(&pool.shared);
+            let work = move || worker::work(&shared, settings.engine, settings.params);
+            let thread = thread::Builder::new().name(format!("password-{number}")).spawn(work);
+            pool.threads.push(thread.map_err(StartError::Thread)?);
+        }
+        Ok(pool)
+    }
+
+    /// Hashes a password with the pool's parameters and `salt`, which must be fresh randomness. The answer is the PHC
+    /// string to store, with a tag of 32 bytes. Dropping the future takes the work back if it has not begun.
+    ///
+    /// # Errors
+    /// [`HashError`].
+    pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, HashError> {
+        let params = self.settings.params;
+        let task = Task::Derive { password, salt: salt.to_vec(), params, tag_len: TAG_LEN };
+        let tag = self.run(Lane::Registration, task).await?;
+        Ok(Phc::new(params, &salt, &tag).to_string())
+    }
+
+    /// Whether `password` is the one that was stored as `phc`: any Argon2id PHC string within the ceilings of
+    /// [`Phc::parse`]. Compared in constant time.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn verify(&self, password: Password, phc: String) -> Result<bool, VerifyError> {
+        let stored = Phc::parse(&phc)?;
+        let salt = stored.salt().to_vec();
+        let task = Task::Derive { password, salt, params: stored.params(), tag_len: stored.tag_len() };
+        let tag = self.run(Lane::Verification, task).await?;
+        Ok(stored.has_tag(&tag))
+    }
+
+    /// What this pool is.
+    pub fn report(&self) -> Report {
+        let PoolSettings { engine, params, workers, .. } = self.settings;
+        Report { engine, back_end: engine.back_end(), workers, params }
+    }
+
+    /// How many hashes wait to be begun.
+    pub fn queue_len(&self) -> usize {
+        self.shared.queue_len()
+    }
+
+    /// Takes no more work, answers what waits with [`HashError::Stopped`], and lets the hashes that are being computed
+    /// finish. Does not wait for them.
+    pub fn close(&self) {
+        self.shared.close();
+    }
+
+    async fn run(&self, lane: Lane, task: Task) -> Result<Tag, HashError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.submit(lane, Job { task, reply })?;
+        // Every job is answered; one that is not went down with its thread.
+        answer.await.unwrap_or(Err(HashError::Panicked))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
+        for thread in self.threads.drain(..) {
+            // A worker catches the panics of its jobs, and its own would have been printed by the hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Pool").field(&self.settings).finish()
+    }
+}
+
+/// The time for one block of 1 KiB until there are measurements: what a server processor of 2023 takes. An engine
+/// without vector code is slower, which the first hashes show.
+fn first_guess(engine: Engine) -> Duration {
+    Duration::from_nanos(match engine {
+        Engine::Fast => 200,
+        Engine::Portable => 450,
+    })
+}
+
+#[cfg(test)]
+mod tests;
