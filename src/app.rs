@@ -53,6 +53,9 @@ impl App {
     /// How contracts have their tokens made.
     pub fn mint(&self) -> Mint {
         let (signer, clock) = (self.signer.clone(), self.clock.clone());
-        Mint { sign: Arc::new(move |claims| signer.jwt(claims)), fill: Arc::new(move |bytes| clock.fill(bytes)) }
+        Mint {
+            sign: Arc::new(move |claims| signer.jwt(claims)),
+            fill: Arc::new(move |bytes| clock.fill(bytes)),
+        }
     }
 }

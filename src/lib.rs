@@ -7,6 +7,12 @@ pub mod user;
 
 pub mod contract;
 
+pub mod password;
+pub mod store;
 pub mod token;
+
+pub mod app;
+
+pub mod register;
 
 pub mod http;

@@ -161,7 +161,9 @@ impl Writer {
                 Err(crate::store::RegisterError::Unavailable(error)) => {
                     return Err(RegisterError::Unavailable(error));
                 }
-                Err(crate::store::RegisterError::Unknown(error)) => return Err(RegisterError::Unknown(error)),
+                Err(crate::store::RegisterError::Unknown(error)) => {
+                    return Err(RegisterError::Unknown(error));
+                }
             }
         }
         Err(RegisterError::NoFreeId)
@@ -184,7 +186,12 @@ impl Writer {
         !own && matches!(self.mounted.contract.id, IdKind::ObjectId | IdKind::Text(_))
     }
 
-    fn seal(&self, id: Json, serial: i64, mint: &crate::contract::Mint) -> Result<Sealed<Reply>, EncodeError> {
+    fn seal(
+        &self,
+        id: Json,
+        serial: i64,
+        mint: &crate::contract::Mint,
+    ) -> Result<Sealed<Reply>, EncodeError> {
         let registered = Registered {
             id: if id.is_null() { serial.into() } else { id },
             at: self.circumstances.now,
@@ -197,5 +204,9 @@ impl Writer {
 }
 
 fn issued(minted: Minted) -> IssuedToken {
-    IssuedToken { name: minted.name.to_string(), digest: token::digest(&minted.text), expires_at: minted.expires_at }
+    IssuedToken {
+        name: minted.name.to_string(),
+        digest: token::digest(&minted.text),
+        expires_at: minted.expires_at,
+    }
 }

@@ -54,7 +54,9 @@ impl Media {
         match essence.as_str() {
             "application/x-www-form-urlencoded" => Some(Media::Form),
             "multipart/form-data" => Some(Media::Multipart),
-            json if json == "application/json" || json.starts_with("application/") && json.ends_with("+json") => {
+            json if json == "application/json"
+                || json.starts_with("application/") && json.ends_with("+json") =>
+            {
                 Some(Media::Json)
             }
             _ => None,
@@ -221,7 +223,9 @@ fn item(at: &mut Json) -> Result<&mut Json, Malformed> {
 }
 
 async fn multipart(content_type: &str, body: &Bytes) -> Result<Json, Malformed> {
-    let Ok(boundary) = multer::parse_boundary(content_type) else { return malformed("the boundary is missing") };
+    let Ok(boundary) = multer::parse_boundary(content_type) else {
+        return malformed("the boundary is missing");
+    };
     let mut parts = multer::Multipart::with_reader(std::io::Cursor::new(body.clone()), boundary);
     let mut root = Json::Object(Map::new());
     let mut count = 0;
@@ -256,8 +260,17 @@ mod tests {
     fn json_is_read_strictly() {
         assert_eq!(json(br#"{"a":[1,{"b":null}]}"#), Ok(json!({ "a": [1, { "b": null }] })));
         for bad in [
-            "[]", "1", "", "{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "\u{feff}{}", "{\"a\":\"\\ud800\"}", "{\"a\":1e400}",
-            "{\"a\":1}x", "{'a':1}", "{\"a\":01}",
+            "[]",
+            "1",
+            "",
+            "{\"a\":1,\"a\":2}",
+            "{\"a\":1,\"\\u0061\":2}",
+            "\u{feff}{}",
+            "{\"a\":\"\\ud800\"}",
+            "{\"a\":1e400}",
+            "{\"a\":1}x",
+            "{'a':1}",
+            "{\"a\":01}",
         ] {
             assert!(json(bad.as_bytes()).is_err(), "{bad}");
         }

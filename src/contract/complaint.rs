@@ -51,8 +51,9 @@ pub fn render(file: &str, source: &str, complaints: &[Complaint], colour: bool) 
         if !complaint.label.is_empty() {
             annotation = annotation.label(complaint.label.as_str());
         }
-        let mut group =
-            level.primary_title(complaint.title.as_str()).element(Snippet::source(source).path(file).annotation(annotation));
+        let mut group = level
+            .primary_title(complaint.title.as_str())
+            .element(Snippet::source(source).path(file).annotation(annotation));
         if let Some(help) = &complaint.help {
             group = group.element(Marker::HELP.message(help.as_str()));
         }

@@ -107,10 +107,9 @@ impl Contract {
             None => return Err(Refusal::plain(Outcome::UnsupportedMediaType)),
         };
         let content_type = header(request.headers, &http::header::CONTENT_TYPE).unwrap_or_default();
-        let body = body::read(media, &content_type, request.body).await.map_err(|Malformed(reason)| Refusal {
-            reason,
-            ..Refusal::plain(Outcome::Malformed)
-        })?;
+        let body = body::read(media, &content_type, request.body)
+            .await
+            .map_err(|Malformed(reason)| Refusal { reason, ..Refusal::plain(Outcome::Malformed) })?;
         let fields = read(operation, request, body, media, now);
         let errors = rules::check(operation, &fields, now);
         match errors.first() {
@@ -170,7 +169,9 @@ impl Contract {
     pub fn unique_extras(&self, fields: &Fields) -> Vec<(String, String)> {
         let unique = self.register.fields.iter().zip(&fields.inputs);
         unique
-            .filter(|(field, _)| matches!(field.into, Some(Meaning::Extra(_))) && field.rules.iter().any(|r| r.unique))
+            .filter(|(field, _)| {
+                matches!(field.into, Some(Meaning::Extra(_))) && field.rules.iter().any(|r| r.unique)
+            })
             .filter_map(|(field, input)| {
                 let value = match input.as_ref()? {
                     Json::Null => return None,
@@ -192,7 +193,13 @@ pub(super) fn unknown_members<'b>(
     body.as_object().into_iter().flatten().filter(move |(key, _)| !named(key))
 }
 
-fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, now: &Circumstances) -> Fields {
+fn read(
+    operation: &Operation,
+    request: Request<'_>,
+    body: Json,
+    media: Media,
+    now: &Circumstances,
+) -> Fields {
     let mut inputs: Vec<Option<Json>> = operation
         .fields
         .iter()
@@ -216,11 +223,14 @@ fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media, n
 /// the rules say what is wrong with it.
 fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
     let Some(clean) = &field.clean else { return };
-    let scene = Room::value("clean", vec![
-        ("value".into(), seen(input.as_ref())),
-        ("now".into(), Time::value(now.now)),
-        ("random".into(), now.random()),
-    ]);
+    let scene = Room::value(
+        "clean",
+        vec![
+            ("value".into(), seen(input.as_ref())),
+            ("now".into(), Time::value(now.now)),
+            ("random".into(), now.random()),
+        ],
+    );
     let Ok(value) = clean.eval(&scene, &[]) else { return };
     if let Some(json) = to_json(&value) {
         *input = Some(json);
@@ -267,15 +277,18 @@ fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     let mut pairs = pairs.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(key, _)| *key == name).map(|(_, value)| {
         let value = value.trim_matches('"');
-        percent_encoding::percent_decode_str(value).decode_utf8().map_or_else(|_| value.to_owned(), Into::into)
+        percent_encoding::percent_decode_str(value)
+            .decode_utf8()
+            .map_or_else(|_| value.to_owned(), Into::into)
     })
 }
 
 /// The body cut down to what is stored, without the password: what `request.body` shows.
 pub(super) fn echo(operation: &Operation, body: &Json) -> Json {
     let stored = operation.fields.iter().filter(|f| f.into.is_some() && !f.secret);
-    let paths: Vec<&[Step]> =
-        stored.filter_map(|f| if let Place::Body(steps) = &f.from { Some(steps.as_slice()) } else { None }).collect();
+    let paths: Vec<&[Step]> = stored
+        .filter_map(|f| if let Place::Body(steps) = &f.from { Some(steps.as_slice()) } else { None })
+        .collect();
     prune(body, &paths).unwrap_or_else(|| Json::Object(Map::new()))
 }
 

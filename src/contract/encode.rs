@@ -149,7 +149,12 @@ pub struct EncodeError {
 
 impl Contract {
     /// Writes any outcome but `created`.
-    pub fn refusal(&self, outcome: &Outcome, scene: Scene<'_>, now: &Circumstances) -> Result<Reply, EncodeError> {
+    pub fn refusal(
+        &self,
+        outcome: &Outcome,
+        scene: Scene<'_>,
+        now: &Circumstances,
+    ) -> Result<Reply, EncodeError> {
         let template = self.register.reply(outcome);
         let mut reply = write(template, outcome, &refused_scene(self, outcome, scene, now)?)?;
         if let Some(seconds) = scene.retry_after {
@@ -172,7 +177,11 @@ impl Contract {
         let minted = shown.filter_map(|(token, lazy)| {
             let text = lazy.made()?.as_str()?.to_owned();
             let lifetime = jiff::SignedDuration::from_secs(token.lifetime);
-            Some(Minted { name: token.name.clone(), text, expires_at: now.now.saturating_add(lifetime).ok()? })
+            Some(Minted {
+                name: token.name.clone(),
+                text,
+                expires_at: now.now.saturating_add(lifetime).ok()?,
+            })
         });
         Ok((reply, minted.collect()))
     }
@@ -242,14 +251,18 @@ fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now
 
 /// `e.value` is undefined when nothing was sent, and null when it is a secret.
 fn error(error: &FieldError) -> Value {
-    let value = error.value.as_ref().map_or_else(|| if error.sent { Value::from(()) } else { seen(None) }, from_json);
-    Room::value("an error", vec![
-        ("field".into(), Value::from(&*error.field)),
-        ("code".into(), from_json(&error.code)),
-        ("message".into(), Value::from(error.message.as_str())),
-        ("limit".into(), from_json(&error.limit)),
-        ("value".into(), value),
-    ])
+    let value =
+        error.value.as_ref().map_or_else(|| if error.sent { Value::from(()) } else { seen(None) }, from_json);
+    Room::value(
+        "an error",
+        vec![
+            ("field".into(), Value::from(&*error.field)),
+            ("code".into(), from_json(&error.code)),
+            ("message".into(), Value::from(error.message.as_str())),
+            ("limit".into(), from_json(&error.limit)),
+            ("value".into(), value),
+        ],
+    )
 }
 
 fn user(operation: &Operation, fields: &Fields, registered: &Registered) -> Value {
@@ -286,12 +299,15 @@ fn tokens<'o>(
     now: &Circumstances,
 ) -> Result<Tokens<'o>, EncodeError> {
     let scene = || {
-        Room::value("claims", vec![
-            ("user".into(), user.clone()),
-            ("now".into(), Time::value(now.now)),
-            ("random".into(), now.random()),
-            ("input".into(), shown_inputs(operation, Some(fields))),
-        ])
+        Room::value(
+            "claims",
+            vec![
+                ("user".into(), user.clone()),
+                ("now".into(), Time::value(now.now)),
+                ("random".into(), now.random()),
+                ("input".into(), shown_inputs(operation, Some(fields))),
+            ],
+        )
     };
     let mut out = Vec::with_capacity(operation.tokens.len());
     for token in &operation.tokens {
@@ -352,6 +368,11 @@ fn write(template: &ReplyTemplate, outcome: &Outcome, scene: &Value) -> Result<R
     Ok(Reply { outcome: outcome.clone(), status: template.status, headers, body })
 }
 
-fn failed(outcome: &Outcome, part: String, error: RenderError, origin: std::ops::Range<usize>) -> EncodeError {
+fn failed(
+    outcome: &Outcome,
+    part: String,
+    error: RenderError,
+    origin: std::ops::Range<usize>,
+) -> EncodeError {
     EncodeError { outcome: outcome.clone(), part, reason: error.what, at: error.at, origin }
 }

@@ -66,7 +66,12 @@ pub const CONTRACT: &[Word] = &[
         "What `user.id` is: `integer`, `uuid`, `objectid` (24 hex digits), or a text with classes such as \
          `\"USR[A-Z0-9]{6}\"`. One word for the whole API, because later calls must understand the id again.",
     ),
-    word("register", Kind::Table(REGISTER), "required", "The sign-up: the words below, and one table per outcome."),
+    word(
+        "register",
+        Kind::Table(REGISTER),
+        "required",
+        "The sign-up: the words below, and one table per outcome.",
+    ),
 ];
 
 /// `[register]`.
@@ -117,7 +122,12 @@ pub const REGISTER: &[Word] = &[
         "{}",
         "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once.",
     ),
-    word("tokens", Kind::Named(TOKEN), "{}", "Everything secret that is handed out; written `{{ tokens.NAME }}`."),
+    word(
+        "tokens",
+        Kind::Named(TOKEN),
+        "{}",
+        "Everything secret that is handed out; written `{{ tokens.NAME }}`.",
+    ),
 ];
 
 /// What `reveal` may name.
@@ -152,7 +162,12 @@ pub const FIELD: &[Word] = &[
 
 /// One of a field's `rules`: what it demands and what it says.
 pub const RULE: &[Word] = &[
-    word("required", Kind::Flag, "", "Present, not null, not \"\". Without it absent and null skip every rule."),
+    word(
+        "required",
+        Kind::Flag,
+        "",
+        "Present, not null, not \"\". Without it absent and null skip every rule.",
+    ),
     word(
         "type",
         Kind::OneOf(&["string", "integer", "number", "boolean", "array", "object"]),
@@ -200,9 +215,19 @@ pub const RULE: &[Word] = &[
         "plain English",
         "What the rule says; sees `value`, `field`, `limit` (the demand's own parameter), `reason`, and `input.NAME`.",
     ),
-    word("code", Kind::TextOrInteger, "the demand's name", "`{{ e.code }}`: tag, key or number, as the old API had it."),
+    word(
+        "code",
+        Kind::TextOrInteger,
+        "the demand's name",
+        "`{{ e.code }}`: tag, key or number, as the old API had it.",
+    ),
     word("field", Kind::Text, "the field's name", "Where the error is reported: `non_field_errors`."),
-    word("if", Kind::Expression, "always", "Only then: `{ required = true, if = \"not input.phone\" }` is either-or."),
+    word(
+        "if",
+        Kind::Expression,
+        "always",
+        "Only then: `{ required = true, if = \"not input.phone\" }` is either-or.",
+    ),
     word("phase", Kind::Integer, "1", "A phase runs only when all before it passed."),
     word(
         "outcome",
@@ -214,7 +239,16 @@ pub const RULE: &[Word] = &[
 
 /// The words of a rule that demand something, in the order in which they are tried.
 pub const DEMANDS: &[&str] = &[
-    "required", "type", "enum", "min_length", "max_length", "pattern", "format", "secret", "check", "unique",
+    "required",
+    "type",
+    "enum",
+    "min_length",
+    "max_length",
+    "pattern",
+    "format",
+    "secret",
+    "check",
+    "unique",
 ];
 
 /// What `format` may name.
@@ -228,7 +262,12 @@ pub const SAYS: &[Word] = &[
 
 /// One of `tokens`: exactly one of `claims` and `random`.
 pub const TOKEN: &[Word] = &[
-    word("claims", Kind::Template, "", "A JWT with these claims; `iat` and `exp` are appended. Sees `user`, `now`, `random`, `input`."),
+    word(
+        "claims",
+        Kind::Template,
+        "",
+        "A JWT with these claims; `iat` and `exp` are appended. Sees `user`, `now`, `random`, `input`.",
+    ),
     word(
         "random",
         Kind::Text,
@@ -268,13 +307,15 @@ pub fn find(words: &'static [Word], name: &str) -> Option<&'static Word> {
 
 /// Compiles a pattern: linear time, bounded size, no look-around.
 pub fn pattern(text: &str) -> Result<Regex, PatternError> {
-    RegexBuilder::new(text).size_limit(1 << 18).dfa_size_limit(1 << 20).nest_limit(32).build().map_err(|error| {
-        match (text.contains("(?=") || text.contains("(?!") || text.contains("(?<"), error) {
+    RegexBuilder::new(text).size_limit(1 << 18).dfa_size_limit(1 << 20).nest_limit(32).build().map_err(
+        |error| match (text.contains("(?=") || text.contains("(?!") || text.contains("(?<"), error) {
             (true, _) => PatternError::LookAround,
             (_, regex::Error::CompiledTooBig(_)) => PatternError::TooBig,
-            (_, error) => PatternError::Syntax(error.to_string().lines().last().unwrap_or_default().to_owned()),
-        }
-    })
+            (_, error) => {
+                PatternError::Syntax(error.to_string().lines().last().unwrap_or_default().to_owned())
+            }
+        },
+    )
 }
 
 /// Why a pattern cannot be used.

@@ -192,7 +192,9 @@ impl JsonType {
     pub(crate) fn fits(self, json: &Json) -> bool {
         match self {
             JsonType::String => json.is_string(),
-            JsonType::Integer => json.is_i64() || json.is_u64() || json.as_f64().is_some_and(|f| f.fract() == 0.0),
+            JsonType::Integer => {
+                json.is_i64() || json.is_u64() || json.as_f64().is_some_and(|f| f.fract() == 0.0)
+            }
             JsonType::Number => json.is_number(),
             JsonType::Boolean => json.is_boolean(),
             JsonType::Array => json.is_array(),
@@ -228,6 +230,13 @@ pub(crate) struct ReplyTemplate {
     pub(crate) body: Arc<Template>,
     /// What the dry run points at when the reply as a whole is wrong.
     pub(crate) at: std::ops::Range<usize>,
+}
+
+impl Contract {
+    /// Every outcome that this contract has a reply for.
+    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.register.replies.iter().map(|r| &r.outcome)
+    }
 }
 
 impl Operation {

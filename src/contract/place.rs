@@ -16,7 +16,10 @@ pub(crate) enum Place {
 pub(crate) enum Step {
     Key(String),
     /// The item of a list whose member has this value.
-    Pick { member: String, value: String },
+    Pick {
+        member: String,
+        value: String,
+    },
 }
 
 impl Place {
@@ -31,7 +34,9 @@ impl Place {
             _ => Place::Body(steps(text)?),
         };
         match &place {
-            Place::Query(name) | Place::Cookie(name) if name.is_empty() => Err("a name is missing after the colon"),
+            Place::Query(name) | Place::Cookie(name) if name.is_empty() => {
+                Err("a name is missing after the colon")
+            }
             _ => Ok(place),
         }
     }

@@ -68,8 +68,13 @@ impl Rehearsal<'_> {
         let mut out = Vec::new();
         for (i, text) in texts.iter().enumerate() {
             for absent in [false, true] {
-                let inputs =
-                    self.contract.register.fields.iter().map(|f| sample(f, text, absent && !is_required(f))).collect();
+                let inputs = self
+                    .contract
+                    .register
+                    .fields
+                    .iter()
+                    .map(|f| sample(f, text, absent && !is_required(f)))
+                    .collect();
                 let body = json!({ text.as_str(): text, "list": [text], "n": null });
                 out.push(Sample { fields: Fields { inputs, body }, plain: i == 0 });
             }
@@ -97,14 +102,24 @@ impl Rehearsal<'_> {
                 for rule in &field.rules {
                     for (word, expr) in [("check", &rule.check), ("if", &rule.condition)] {
                         let Some(expr) = expr else { continue };
-                        let scene = check_scene(&self.contract.register, &sample.fields, sample.fields.inputs[i].as_ref(), &now);
+                        let scene = check_scene(
+                            &self.contract.register,
+                            &sample.fields,
+                            sample.fields.inputs[i].as_ref(),
+                            &now,
+                        );
                         if word == "check" && sample.fields.inputs[i].is_none() {
                             continue;
                         }
                         if let Err(error) = expr.eval(&scene, &[]) {
                             let span = position(self.file, &expr.origin, &(0..expr.source.len()));
                             let label = error.detail().unwrap_or("it cannot be evaluated").to_owned();
-                            self.complain(format!("`{word}` of `{}` fails with sample values", field.name), span, label, None);
+                            self.complain(
+                                format!("`{word}` of `{}` fails with sample values", field.name),
+                                span,
+                                label,
+                                None,
+                            );
                         }
                     }
                 }
@@ -126,7 +141,11 @@ impl Rehearsal<'_> {
                     let Some(template) = template else { continue };
                     let limit = limit(rule, demand);
                     for value in [json!("Ann"), json!(null), json!("\"x")] {
-                        let value = if shown || value.is_null() { from_json(&value) } else { Value::from_object(Hidden) };
+                        let value = if shown || value.is_null() {
+                            from_json(&value)
+                        } else {
+                            Value::from_object(Hidden)
+                        };
                         let said = Said { field: &field.name, value, limit: &limit, reason: "it is not" };
                         let scene = message_scene(said, shown_inputs(operation, None), &now);
                         if let Err(error) = template.render(&scene) {
@@ -222,7 +241,14 @@ impl Rehearsal<'_> {
         out
     }
 
-    fn error(&self, field: &Field, rule: &Rule, demand: &'static str, sample: &Sample, i: usize) -> FieldError {
+    fn error(
+        &self,
+        field: &Field,
+        rule: &Rule,
+        demand: &'static str,
+        sample: &Sample,
+        i: usize,
+    ) -> FieldError {
         let operation = &self.contract.register;
         let catalogue = operation.says.get(demand);
         let code = rule.says.code.clone().or_else(|| catalogue.and_then(|s| s.code.clone()));
@@ -406,4 +432,3 @@ impl<'de> serde::de::Visitor<'de> for &mut Keys {
         Ok(())
     }
 }
-

@@ -28,7 +28,8 @@ impl Broken {
 
 /// Runs all rules that need no store; nothing broken is an empty list.
 pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<FieldError> {
-    let mut phases: Vec<i64> = operation.fields.iter().flat_map(|f| f.rules.iter().map(|r| r.phase)).collect();
+    let mut phases: Vec<i64> =
+        operation.fields.iter().flat_map(|f| f.rules.iter().map(|r| r.phase)).collect();
     phases.push(1);
     phases.sort_unstable();
     phases.dedup();
@@ -82,7 +83,10 @@ pub(super) fn misunderstood(
     for (field, input) in operation.fields.iter().zip(&fields.inputs) {
         for problem in problems.iter().filter(|p| field.into.as_ref() == Some(&p.meaning)) {
             let rule = field.rules.iter().find(|r| r.format.is_some());
-            let broken = Broken { demand: "format", limit: Json::Null, reason: problem.reason.clone() };
+            // The catalogue's words for `format` are about addresses; they do not fit a name that is too long.
+            let demand =
+                if rule.is_some() || problem.meaning == Meaning::Email { "format" } else { "meaning" };
+            let broken = Broken { demand, limit: Json::Null, reason: problem.reason.clone() };
             errors.push(speaker.say(field, rule, broken, input.as_ref()));
         }
     }
@@ -232,11 +236,14 @@ pub(super) fn check_scene(
 ) -> Value {
     let pairs = operation.fields.iter().zip(&fields.inputs);
     let all = pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect();
-    Room::value("check", vec![
-        ("value".into(), seen(input)),
-        ("input".into(), Room::value("input", all)),
-        ("now".into(), Time::value(now.now)),
-    ])
+    Room::value(
+        "check",
+        vec![
+            ("value".into(), seen(input)),
+            ("input".into(), Room::value("input", all)),
+            ("now".into(), Time::value(now.now)),
+        ],
+    )
 }
 
 /// `input` as messages and replies see it: without secrets.
@@ -257,7 +264,8 @@ impl Speaker<'_> {
     fn say(&self, field: &Field, rule: Option<&Rule>, broken: Broken, input: Option<&Json>) -> FieldError {
         let catalogue = self.operation.says.get(broken.demand);
         let own = rule.filter(|r| !implicit_type(r, &broken) || catalogue.is_none()).map(|r| &r.says);
-        let template = own.and_then(|s| s.message.as_ref()).or_else(|| catalogue.and_then(|s| s.message.as_ref()));
+        let template =
+            own.and_then(|s| s.message.as_ref()).or_else(|| catalogue.and_then(|s| s.message.as_ref()));
         let code = own.and_then(|s| s.code.clone()).or_else(|| catalogue.and_then(|s| s.code.clone()));
         let shown = !field.secret || field.is_password() && self.operation.reveal.rejected_password;
         let name = rule.and_then(|r| r.field.clone()).unwrap_or_else(|| field.name.clone());
@@ -317,14 +325,17 @@ pub(super) struct Said<'s> {
 
 /// The names that a message sees.
 pub(super) fn message_scene(said: Said<'_>, input: Value, now: &Circumstances) -> Value {
-    Room::value("message", vec![
-        ("field".into(), Value::from(said.field)),
-        ("value".into(), said.value),
-        ("limit".into(), from_json(said.limit)),
-        ("reason".into(), Value::from(said.reason)),
-        ("now".into(), Time::value(now.now)),
-        ("input".into(), input),
-    ])
+    Room::value(
+        "message",
+        vec![
+            ("field".into(), Value::from(said.field)),
+            ("value".into(), said.value),
+            ("limit".into(), from_json(said.limit)),
+            ("reason".into(), Value::from(said.reason)),
+            ("now".into(), Time::value(now.now)),
+            ("input".into(), input),
+        ],
+    )
 }
 
 /// A type that no rule asks for is told in the catalogue's words, and only without them in the first rule's.
@@ -357,7 +368,7 @@ fn plain_english(field: &str, broken: &Broken) -> String {
         "enum" => format!("{field} must be one of: {limit}."),
         "min_length" => format!("{field} must have at least {limit} characters."),
         "max_length" => format!("{field} must have at most {limit} characters."),
-        "format" if !broken.reason.is_empty() => format!("{field}: {}.", broken.reason),
+        "format" | "meaning" if !broken.reason.is_empty() => format!("{field}: {}.", broken.reason),
         "format" => format!("{field} must be a valid {limit}."),
         "unique" => format!("{field} is already in use."),
         "unknown" => format!("{field} is not expected here."),
@@ -381,7 +392,9 @@ fn well_formed(format: &str, text: &str) -> Result<(), String> {
 /// E.164: a plus and seven to fifteen digits, the first not zero.
 fn is_phone(text: &str) -> bool {
     text.strip_prefix('+').is_some_and(|digits| {
-        (7..=15).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0')
+        (7..=15).contains(&digits.len())
+            && digits.bytes().all(|b| b.is_ascii_digit())
+            && !digits.starts_with('0')
     })
 }
 
@@ -398,7 +411,7 @@ fn is_uri_rest(text: &str) -> bool {
 /// The value of a field as a reply to its owner shows it: what was stored.
 pub(super) fn stored_value(operation: &Operation, fields: &Fields, meaning: &Meaning) -> Value {
     let pairs = operation.fields.iter().zip(&fields.inputs);
-    let found = pairs.into_iter().find(|(f, _)| f.into.as_ref() == Some(meaning)).and_then(|(_, v)| v.as_ref());
+    let found =
+        pairs.into_iter().find(|(f, _)| f.into.as_ref() == Some(meaning)).and_then(|(_, v)| v.as_ref());
     found.map_or(Value::from(()), from_json)
 }
-

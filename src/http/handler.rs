@@ -24,7 +24,10 @@ pub(super) struct Server {
 }
 
 /// Answers whatever is not a route of the server's own.
-pub(super) async fn answer(State(server): State<Arc<Server>>, request: http::Request<Body>) -> Response<Body> {
+pub(super) async fn answer(
+    State(server): State<Arc<Server>>,
+    request: http::Request<Body>,
+) -> Response<Body> {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     let circumstances = circumstances(&server.app, &parts);

@@ -35,11 +35,9 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
 /// What every answer carries, unless its contract says otherwise: nobody caches it, sniffs it or leaks its address.
 pub(super) fn guarded(mut response: Response<Body>, request_id: &str) -> Response<Body> {
     let headers = response.headers_mut();
-    for (name, value) in [
-        (CACHE_CONTROL, "no-store"),
-        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (REFERRER_POLICY, "no-referrer"),
-    ] {
+    for (name, value) in
+        [(CACHE_CONTROL, "no-store"), (X_CONTENT_TYPE_OPTIONS, "nosniff"), (REFERRER_POLICY, "no-referrer")]
+    {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if let Ok(id) = HeaderValue::from_str(request_id) {

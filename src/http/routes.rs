@@ -11,7 +11,9 @@ pub struct Routes(HashMap<String, Vec<Arc<Mounted>>>);
 
 /// Two contracts that would answer the same request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{first}` and `{second}` both answer POST {path}; mount one of them elsewhere, such as {second}@/{second}")]
+#[error(
+    "`{first}` and `{second}` both answer POST {path}; mount one of them elsewhere, such as {second}@/{second}"
+)]
 pub struct Collision {
     /// The contract that was there first.
     pub first: String,

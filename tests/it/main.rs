@@ -1,3 +1,5 @@
-//! The integration tests: one binary, everything through the outside.
+//! The integration tests, all in one binary: one link, one PostgreSQL.
 
+mod goldens;
+mod harness;
 mod limits;

@@ -13,8 +13,20 @@ use std::sync::Arc;
 
 /// What only the server sets. A field of these names may be read, but never stored under them.
 const FORBIDDEN: [&str; 14] = [
-    "role", "roles", "is_admin", "admin", "is_superuser", "is_staff", "is_active", "verified", "is_verified",
-    "created_at", "updated_at", "version", "status", "tenant",
+    "role",
+    "roles",
+    "is_admin",
+    "admin",
+    "is_superuser",
+    "is_staff",
+    "is_active",
+    "verified",
+    "is_verified",
+    "created_at",
+    "updated_at",
+    "version",
+    "status",
+    "tenant",
 ];
 
 /// Reads all fields.
@@ -37,7 +49,11 @@ pub(super) fn fields(source: &mut Source<'_>, register: &Table) -> Vec<Field> {
             continue;
         };
         if out.iter().any(|f| *f.name == *name.value) {
-            source.error(format!("two fields are called `{}`", name.value), name.span.clone(), "names are unique");
+            source.error(
+                format!("two fields are called `{}`", name.value),
+                name.span.clone(),
+                "names are unique",
+            );
         }
         let field = field(source, table, &name, &known);
         if out.iter().any(|f| f.from == field.from) {
@@ -116,7 +132,12 @@ fn meaning(source: &mut Source<'_>, table: &Table, field: &Field, name: &Text) {
     let span = || name.span.clone();
     match &field.into {
         Some(Meaning::Password) if !field.rules.iter().any(|r| r.required && r.condition.is_none()) => {
-            source.error("the password must be required", span(), "an account without a password cannot be used")
+            source
+                .error(
+                    "the password must be required",
+                    span(),
+                    "an account without a password cannot be used",
+                )
                 .help("add { required = true } to its rules");
         }
         Some(Meaning::Id) if !field.rules.iter().any(|r| !r.patterns.is_empty()) => {
@@ -175,7 +196,11 @@ fn outcome(source: &mut Source<'_>, text: &Text) -> Outcome {
     let word = language::find(language::REGISTER, &text.value).is_some() || text.value == "default";
     if outcome == Outcome::Created || word || !own_name || text.value.is_empty() {
         source
-            .error(format!("a rule cannot lead to `{}`", text.value), text.span.clone(), "not the name of a refusal")
+            .error(
+                format!("a rule cannot lead to `{}`", text.value),
+                text.span.clone(),
+                "not the name of a refusal",
+            )
             .help("use a name of your own in lower case, such as \"expired\"");
     }
     outcome
@@ -230,7 +255,8 @@ fn secrets(fields: &mut [Field]) {
         .map(|field| {
             let Some(password) = &password else { return false };
             let by_itself = expressions(field, &["input", password]);
-            let by_password = fields.iter().any(|f| f.is_password() && expressions(f, &["input", &field.name]));
+            let by_password =
+                fields.iter().any(|f| f.is_password() && expressions(f, &["input", &field.name]));
             by_itself || by_password || field.name.to_ascii_lowercase().contains("pass")
         })
         .collect();
@@ -257,7 +283,13 @@ fn messages(source: &mut Source<'_>, tables: &[Table], fields: &mut [Field]) {
 }
 
 fn message(source: &mut Source<'_>, table: &Table, known: &Names) -> Option<Template> {
-    template(source, &table.text("message")?, Format::Plain, known, "this message is not a template that works")
+    template(
+        source,
+        &table.text("message")?,
+        Format::Plain,
+        known,
+        "this message is not a template that works",
+    )
 }
 
 /// Compiles a text as a template, with its complaints.
@@ -288,7 +320,11 @@ fn whole(source: &mut Source<'_>, register: &Table, fields: &[Field]) {
     }
     if has(&|m| matches!(m, Meaning::Email | Meaning::Username)) == 0 {
         source
-            .error("no field means `email` or `username`", at.clone(), "an account needs a name that is unique")
+            .error(
+                "no field means `email` or `username`",
+                at.clone(),
+                "an account needs a name that is unique",
+            )
             .help("one field must have into = \"email\" or into = \"username\"");
     }
     let mut meanings: BTreeMap<String, &Arc<str>> = BTreeMap::new();
@@ -311,13 +347,21 @@ fn compared_and_stored(source: &mut Source<'_>, at: &Range<usize>, fields: &[Fie
     };
     for field in fields.iter().filter(|f| f.into.is_some() && !f.is_password()).filter(compares) {
         source
-            .error("a field compared with the password is not stored", at.clone(), format!("`{}`", field.name))
+            .error(
+                "a field compared with the password is not stored",
+                at.clone(),
+                format!("`{}`", field.name),
+            )
             .help("remove its `into`");
     }
 }
 
 /// Reads `says`: what a rule says unless it says so itself.
-pub(super) fn says(source: &mut Source<'_>, register: &Table, fields: &[Field]) -> BTreeMap<&'static str, Says> {
+pub(super) fn says(
+    source: &mut Source<'_>,
+    register: &Table,
+    fields: &[Field],
+) -> BTreeMap<&'static str, Says> {
     let mut out = BTreeMap::new();
     let known = vocabulary::message(fields);
     let demands: Vec<&'static str> = DEMANDS.iter().copied().chain(["unknown"]).collect();
@@ -327,7 +371,9 @@ pub(super) fn says(source: &mut Source<'_>, register: &Table, fields: &[Field]) 
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("demands are: {}", demands.join(", ")),
             };
-            source.error(format!("there is no demand `{}`", entry.key), entry.key_span, "no rule says this").help(help);
+            source
+                .error(format!("there is no demand `{}`", entry.key), entry.key_span, "no rule says this")
+                .help(help);
             continue;
         };
         let Held::Table(table) = &entry.value.value else {

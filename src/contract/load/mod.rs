@@ -66,12 +66,14 @@ fn operation(source: &mut Source<'_>, table: &Table) -> Option<Operation> {
     let fields = fields::fields(source, table);
     let says = fields::says(source, table, &fields);
     let tokens = tokens::tokens(source, table, &fields, reveal);
-    let replies = replies::replies(source, table, &replies::Context { fields: &fields, tokens: &tokens, reveal });
+    let replies =
+        replies::replies(source, table, &replies::Context { fields: &fields, tokens: &tokens, reveal });
     if path.is_empty() {
         source.error("`path` is missing", head, "[register] needs a path, such as path = \"/users\"");
     }
     let echoes_body = replies.iter().any(|r| {
-        r.body.mentions(&["request", "body"]) || r.headers.iter().any(|(_, t)| t.mentions(&["request", "body"]))
+        r.body.mentions(&["request", "body"])
+            || r.headers.iter().any(|(_, t)| t.mentions(&["request", "body"]))
     });
     let errors = match table.text("errors").as_ref().map(|t| t.value.as_str()) {
         Some("first") => Collect::First,
@@ -104,7 +106,11 @@ fn path(source: &mut Source<'_>, table: &Table) -> (String, Vec<(String, String)
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,;=:@%".contains(&b);
     if !path.starts_with('/') || !path.bytes().all(plain) {
         source
-            .error("this is not a path", text.span, "a path begins with / and holds no spaces or placeholders")
+            .error(
+                "this is not a path",
+                text.span,
+                "a path begins with / and holds no spaces or placeholders",
+            )
             .help("such as \"/users\" or \"/api/?action=registration\"");
     }
     let query = form_urlencoded::parse(query.as_bytes()).into_owned().collect();

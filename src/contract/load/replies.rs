@@ -17,10 +17,15 @@ pub(super) struct Context<'c> {
 }
 
 /// RFC 9457, for outcomes without a shape of their own.
-const PROBLEM: &str = r#"{ "type": "about:blank", "title": {{ phrase }}, "status": {{ status }}, "detail": {{ message }} }"#;
+const PROBLEM: &str =
+    r#"{ "type": "about:blank", "title": {{ phrase }}, "status": {{ status }}, "detail": {{ message }} }"#;
 
 /// Reads every outcome's table and fills in the outcomes that have none.
-pub(super) fn replies(source: &mut Source<'_>, register: &Table, context: &Context<'_>) -> Vec<ReplyTemplate> {
+pub(super) fn replies(
+    source: &mut Source<'_>,
+    register: &Table,
+    context: &Context<'_>,
+) -> Vec<ReplyTemplate> {
     let named: Vec<Outcome> = named(context.fields);
     let tables: BTreeMap<String, &Entry> =
         outcomes(register).filter(|e| known(source, e, &named)).map(|e| (e.key.clone(), e)).collect();
@@ -43,7 +48,8 @@ pub(super) fn replies(source: &mut Source<'_>, register: &Table, context: &Conte
 
 /// The names of their own that rules lead to.
 fn named(fields: &[Field]) -> Vec<Outcome> {
-    let mut out: Vec<Outcome> = fields.iter().flat_map(|f| &f.rules).filter_map(|r| r.outcome.clone()).collect();
+    let mut out: Vec<Outcome> =
+        fields.iter().flat_map(|f| &f.rules).filter_map(|r| r.outcome.clone()).collect();
     out.retain(|outcome| matches!(outcome, Outcome::Named(_)));
     out.sort();
     out.dedup();
@@ -52,7 +58,8 @@ fn named(fields: &[Field]) -> Vec<Outcome> {
 
 fn known(source: &mut Source<'_>, entry: &Entry, named: &[Outcome]) -> bool {
     let outcome = Outcome::named(&entry.key);
-    let is_outcome = entry.key == "default" || !matches!(outcome, Outcome::Named(_)) || named.contains(&outcome);
+    let is_outcome =
+        entry.key == "default" || !matches!(outcome, Outcome::Named(_)) || named.contains(&outcome);
     let Held::Table(table) = &entry.value.value else {
         unknown(source, entry, named);
         return false;
@@ -68,7 +75,8 @@ fn known(source: &mut Source<'_>, entry: &Entry, named: &[Outcome]) -> bool {
 fn unknown(source: &mut Source<'_>, entry: &Entry, named: &[Outcome]) {
     let words = language::REGISTER.iter().map(|w| w.name);
     let outcomes = Outcome::BUILT_IN.iter().map(|(_, name, ..)| *name);
-    let all: Vec<&str> = words.chain(outcomes).chain(["default"]).chain(named.iter().map(Outcome::name)).collect();
+    let all: Vec<&str> =
+        words.chain(outcomes).chain(["default"]).chain(named.iter().map(Outcome::name)).collect();
     let help = match nearest(&entry.key, all) {
         Some(near) => format!("did you mean `{near}`?"),
         None => "an outcome of your own must be named by a rule: outcome = \"..\"".to_owned(),
@@ -97,7 +105,9 @@ impl<'t> Builder<'t> {
             names.push("default");
         }
         let entries = names.into_iter().filter_map(|name| self.tables.get(name));
-        entries.filter_map(|e| if let Held::Table(table) = &e.value.value { Some(table) } else { None }).collect()
+        entries
+            .filter_map(|e| if let Held::Table(table) = &e.value.value { Some(table) } else { None })
+            .collect()
     }
 
     fn reply(&mut self, source: &mut Source<'_>, outcome: Outcome) -> Option<ReplyTemplate> {
@@ -128,7 +138,11 @@ impl<'t> Builder<'t> {
         };
         let empty = body.source().trim().is_empty();
         if matches!(status, 204 | 304) && !empty {
-            source.error(format!("a {status} has no body"), at.clone(), "write body = \"\", or another status");
+            source.error(
+                format!("a {status} has no body"),
+                at.clone(),
+                "write body = \"\", or another status",
+            );
         }
         if content_type.is_none() && !empty {
             let kind = if body_of.is_some() { "application/json" } else { "application/problem+json" };
@@ -212,7 +226,15 @@ fn format_of(content_type: &str) -> Format {
 
 /// What the connection decides, and not the contract.
 const HOP_BY_HOP: [&str; 9] = [
-    "connection", "content-length", "date", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "host",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "host",
 ];
 
 fn header_name(source: &mut Source<'_>, entry: &Entry) -> Option<http::HeaderName> {
@@ -238,7 +260,11 @@ fn header_texts(source: &mut Source<'_>, item: &Item) -> Vec<Text> {
     }
     for text in &texts {
         if text.value.bytes().any(|b| !(b' '..=b'~').contains(&b)) {
-            source.error("a header is one line of ASCII", text.span.clone(), "a line break or another character");
+            source.error(
+                "a header is one line of ASCII",
+                text.span.clone(),
+                "a line break or another character",
+            );
         }
     }
     texts

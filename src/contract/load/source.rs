@@ -206,7 +206,9 @@ impl<'s> Source<'s> {
             Kind::TextOrTexts => (!is(&["text", "a list"])).then_some("text or a list of texts"),
             Kind::List | Kind::SomeOf(_) => (!is(&["a list"])).then_some("a list: [\"..\", \"..\"]"),
             Kind::OneOf(_) => (!is(&["text"])).then_some("text in quotes"),
-            Kind::Table(_) | Kind::Named(_) | Kind::Says(_) | Kind::Headers => (!is(&["a table"])).then_some("a table"),
+            Kind::Table(_) | Kind::Named(_) | Kind::Says(_) | Kind::Headers => {
+                (!is(&["a table"])).then_some("a table")
+            }
             Kind::Tables(_) => (!is(&["a list"])).then_some("a list of tables"),
         };
         if let Some(expected) = expected {
@@ -216,7 +218,9 @@ impl<'s> Source<'s> {
         }
         match (word.kind, &item.value) {
             (Kind::OneOf(of), _) => self.one_of(word, of, item),
-            (Kind::SomeOf(of), Held::List(items)) => items.iter().for_each(|item| self.one_of(word, of, item)),
+            (Kind::SomeOf(of), Held::List(items)) => {
+                items.iter().for_each(|item| self.one_of(word, of, item))
+            }
             (Kind::TextOrTexts, Held::List(items)) => {
                 for item in items.iter().filter(|i| i.as_text().is_none()) {
                     let title = format!("`{}` holds text or a list of texts", word.name);
@@ -308,9 +312,8 @@ fn unicode(literal: &str, at: usize, digits: usize) -> usize {
 fn convert(value: &Spanned<DeValue<'_>>) -> Item {
     let held = match value.get_ref() {
         DeValue::String(text) => Held::Text(text.to_string()),
-        DeValue::Integer(i) => {
-            i64::from_str_radix(i.as_str(), i.radix()).map_or(Held::Other("a number that is too large"), Held::Integer)
-        }
+        DeValue::Integer(i) => i64::from_str_radix(i.as_str(), i.radix())
+            .map_or(Held::Other("a number that is too large"), Held::Integer),
         DeValue::Boolean(b) => Held::Flag(*b),
         DeValue::Array(items) => Held::List(items.iter().map(convert).collect()),
         DeValue::Table(table) => Held::Table(convert_table(table, value.span())),
@@ -323,7 +326,11 @@ fn convert(value: &Spanned<DeValue<'_>>) -> Item {
 fn convert_table(table: &DeTable<'_>, span: Range<usize>) -> Table {
     let mut entries: Vec<Entry> = table
         .iter()
-        .map(|(key, value)| Entry { key: key.get_ref().to_string(), key_span: key.span(), value: convert(value) })
+        .map(|(key, value)| Entry {
+            key: key.get_ref().to_string(),
+            key_span: key.span(),
+            value: convert(value),
+        })
         .collect();
     entries.sort_by_key(|e| e.key_span.start);
     Table { entries, span }

@@ -12,7 +12,12 @@ use crate::user::Recipe;
 const LEAST_BITS: f64 = 128.0;
 
 /// Reads all tokens.
-pub(super) fn tokens(source: &mut Source<'_>, register: &Table, fields: &[Field], reveal: Reveal) -> Vec<Token> {
+pub(super) fn tokens(
+    source: &mut Source<'_>,
+    register: &Table,
+    fields: &[Field],
+    reveal: Reveal,
+) -> Vec<Token> {
     let mut out = Vec::new();
     for entry in register.table("tokens").map(|t| t.entries).unwrap_or_default() {
         let Held::Table(table) = &entry.value.value else {
@@ -23,12 +28,17 @@ pub(super) fn tokens(source: &mut Source<'_>, register: &Table, fields: &[Field]
         let make = match (table.text("claims"), table.text("random")) {
             (Some(claims), None) => {
                 let known = vocabulary::claims(fields, reveal);
-                template(source, &claims, Format::Json, &known, "these claims would not be JSON").map(Make::Claims)
+                template(source, &claims, Format::Json, &known, "these claims would not be JSON")
+                    .map(Make::Claims)
             }
             (None, Some(random)) => recipe(source, &random),
             _ => {
                 source
-                    .error("a token has either `claims` or `random`", entry.key_span, "give exactly one of the two")
+                    .error(
+                        "a token has either `claims` or `random`",
+                        entry.key_span,
+                        "give exactly one of the two",
+                    )
                     .help("claims = '{ .. }' makes a JWT, random = \"[a-z0-9]{32}\" an opaque token");
                 continue;
             }

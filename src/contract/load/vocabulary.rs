@@ -37,12 +37,8 @@ fn shown(fields: &[Field]) -> Shape {
 }
 
 fn always(fields: &[Field]) -> Names {
-    let request = [
-        ("id", Shape::Value),
-        ("path", Shape::Value),
-        ("base_url", Shape::Value),
-        ("body", Shape::Open),
-    ];
+    let request =
+        [("id", Shape::Value), ("path", Shape::Value), ("base_url", Shape::Value), ("body", Shape::Open)];
     ["status", "phrase", "message", "outcome", "now"]
         .iter()
         .fold(Names::new(), |names, name| names.value(name))
@@ -66,7 +62,11 @@ pub(super) fn created(fields: &[Field], tokens: &[Token], reveal: Reveal) -> Nam
 
 /// A token's claims.
 pub(super) fn claims(fields: &[Field], reveal: Reveal) -> Names {
-    Names::new().with("user", user(fields, reveal)).value("now").with("random", random()).with("input", shown(fields))
+    Names::new()
+        .with("user", user(fields, reveal))
+        .value("now")
+        .with("random", random())
+        .with("input", shown(fields))
 }
 
 fn user(fields: &[Field], reveal: Reveal) -> Shape {

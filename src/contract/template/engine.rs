@@ -13,11 +13,30 @@ use std::sync::{LazyLock, Mutex};
 
 /// Filters of the language.
 pub(crate) const FILTERS: [&str; 20] = [
-    "after", "base64", "by", "capitalize", "date", "items", "join", "json", "length", "list", "lower", "map",
-    "millis", "replace", "seconds", "select", "selectattr", "trim", "upper", "urlencode",
+    "after",
+    "base64",
+    "by",
+    "capitalize",
+    "date",
+    "items",
+    "join",
+    "json",
+    "length",
+    "list",
+    "lower",
+    "map",
+    "millis",
+    "replace",
+    "seconds",
+    "select",
+    "selectattr",
+    "trim",
+    "upper",
+    "urlencode",
 ];
 /// Tests of the language, as in `value is none`.
-pub(crate) const TESTS: [&str; 7] = ["common_password", "defined", "in", "matching", "none", "string", "undefined"];
+pub(crate) const TESTS: [&str; 7] =
+    ["common_password", "defined", "in", "matching", "none", "string", "undefined"];
 /// Functions of the language.
 pub(crate) const FUNCTIONS: [&str; 1] = ["similar"];
 
@@ -45,7 +64,9 @@ fn engine() -> Environment<'static> {
         write::json(&mut out, &v, 0).map(|()| out)
     });
     engine.add_filter("urlencode", |v: Value| {
-        text(&v).map(|t| percent_encoding::utf8_percent_encode(&t, percent_encoding::NON_ALPHANUMERIC).to_string())
+        text(&v).map(|t| {
+            percent_encoding::utf8_percent_encode(&t, percent_encoding::NON_ALPHANUMERIC).to_string()
+        })
     });
     engine.add_filter("lower", |v: Value| text(&v).map(|t| t.to_lowercase()));
     engine.add_filter("upper", |v: Value| text(&v).map(|t| t.to_uppercase()));
@@ -120,9 +141,11 @@ fn time(value: &Value) -> Result<Timestamp, Error> {
 
 /// `date("%Y-%m-%d", zone)`: strftime, in UTC or an IANA time zone; an unknown or absent zone is UTC.
 fn date(value: Value, format: &str, zone: Option<Value>) -> Result<String, Error> {
-    let zone = zone.filter(|z| z.is_true()).and_then(|z| z.as_str().and_then(|name| TimeZone::get(name).ok()));
+    let zone =
+        zone.filter(|z| z.is_true()).and_then(|z| z.as_str().and_then(|name| TimeZone::get(name).ok()));
     let at = time(&value)?.to_zoned(zone.unwrap_or(TimeZone::UTC));
-    jiff::fmt::strtime::format(format, &at).map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
+    jiff::fmt::strtime::format(format, &at)
+        .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
 }
 
 /// `now | after("1h")`, `now | after("-16y")`, `now | after(tokens.access.lifetime)` (seconds).
@@ -146,7 +169,9 @@ fn base64(text: &str) -> String {
 
 fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect())
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars.flat_map(char::to_lowercase)).collect()
+    })
 }
 
 fn replace(value: Value, from: &str, to: &str) -> Result<String, Error> {
@@ -186,10 +211,12 @@ fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
 fn similar(a: Value, b: Value) -> bool {
     let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    b.split(|c: char| !c.is_alphanumeric()).chain([b.as_str()]).filter(|part| part.chars().count() > 2).any(|part| {
-        let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
-        (a.contains(part) || part.contains(a.as_str())) && 10 * short >= 7 * long
-    })
+    b.split(|c: char| !c.is_alphanumeric()).chain([b.as_str()]).filter(|part| part.chars().count() > 2).any(
+        |part| {
+            let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
+            (a.contains(part) || part.contains(a.as_str())) && 10 * short >= 7 * long
+        },
+    )
 }
 
 fn common_password(password: &str) -> bool {

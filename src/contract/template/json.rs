@@ -45,7 +45,8 @@ enum Number {
 }
 
 const WORDS: [&[u8]; 3] = [b"true", b"false", b"null"];
-const ONLY_VALUES: &str = "only true, false, null, numbers, strings, [ and { may stand here; text needs quotes";
+const ONLY_VALUES: &str =
+    "only true, false, null, numbers, strings, [ and { may stand here; text needs quotes";
 
 /// What is wrong with the text at this point, in the words of the person who writes the template.
 pub(crate) type Fault = &'static str;
@@ -360,7 +361,10 @@ mod tests {
 
     #[test]
     fn what_is_not_json_is_refused() {
-        for text in ["", "{", "{\"a\"}", "[1 2]", "tru", "01", "1.", "\"a", "[,]", "[1,,2]", "{} x", "\"\\x\"", "-", "nope"] {
+        for text in [
+            "", "{", "{\"a\"}", "[1 2]", "tru", "01", "1.", "\"a", "[,]", "[1,,2]", "{} x", "\"\\x\"", "-",
+            "nope",
+        ] {
             assert!(compact(text).is_err(), "{text}");
         }
     }

@@ -55,7 +55,11 @@ impl Template {
         if format == Format::Json && !source.trim().is_empty() {
             bad.extend(prove::prove(source, &nodes).err());
         }
-        if bad.is_empty() { Ok(Template { source: source.to_owned(), nodes, format, origin: 0..0 }) } else { Err(bad) }
+        if bad.is_empty() {
+            Ok(Template { source: source.to_owned(), nodes, format, origin: 0..0 })
+        } else {
+            Err(bad)
+        }
     }
 
     /// Writes the template with the names that `scene` (a room) has.

@@ -85,7 +85,8 @@ impl Check {
                         match &branch.condition {
                             Condition::Expr(expr) => self.expression(expr),
                             Condition::NotLast if !self.scope.contains_key("loop") => {
-                                self.bad.push(Bad::new(branch.tag.clone(), "`loop` is known inside a loop only"));
+                                self.bad
+                                    .push(Bad::new(branch.tag.clone(), "`loop` is known inside a loop only"));
                             }
                             Condition::NotLast => {}
                         }
@@ -146,10 +147,13 @@ impl Check {
                 UseKind::Test(name) => unknown("test", name, &TESTS, item),
                 UseKind::Function(name) => unknown("function", name, &FUNCTIONS, item),
                 UseKind::Text { text, argument_of } => match argument_of.as_deref() {
-                    Some("matching") => language::pattern(text).err().map(|e| Bad::new(item.at.clone(), e.to_string())),
-                    Some("after") if language::duration::span(text).is_none() => {
-                        Some(Bad::new(item.at.clone(), "a duration reads \"15m\", \"1h\", \"7d\" or \"-16y\""))
+                    Some("matching") => {
+                        language::pattern(text).err().map(|e| Bad::new(item.at.clone(), e.to_string()))
                     }
+                    Some("after") if language::duration::span(text).is_none() => Some(Bad::new(
+                        item.at.clone(),
+                        "a duration reads \"15m\", \"1h\", \"7d\" or \"-16y\"",
+                    )),
                     _ => None,
                 },
             };

@@ -28,13 +28,29 @@ impl Bad {
 pub(crate) enum Node {
     Text(Range<usize>),
     /// `{{ value }}`
-    Emit { tag: Range<usize>, expr: Expr },
+    Emit {
+        tag: Range<usize>,
+        expr: Expr,
+    },
     /// `{% if %}` `{% elif %}` `{% else %}`
-    If { branches: Vec<Branch>, otherwise: Option<Vec<Node>> },
+    If {
+        branches: Vec<Branch>,
+        otherwise: Option<Vec<Node>>,
+    },
     /// `{% for a, b in values %}` `{% else %}`
-    For { tag: Range<usize>, names: Vec<String>, over: Expr, body: Vec<Node>, otherwise: Vec<Node> },
+    For {
+        tag: Range<usize>,
+        names: Vec<String>,
+        over: Expr,
+        body: Vec<Node>,
+        otherwise: Vec<Node>,
+    },
     /// `{% set name = value %}`
-    Set { tag: Range<usize>, name: String, expr: Expr },
+    Set {
+        tag: Range<usize>,
+        name: String,
+        expr: Expr,
+    },
 }
 
 #[derive(Debug)]
@@ -173,8 +189,11 @@ impl Parser<'_> {
                 if self.depth > 16 {
                     return Err(Bad::new(tag.range, "tags are nested too deep").help("16 levels are allowed"));
                 }
-                let node =
-                    if first == "if" { self.branches(tag.range, rest)? } else { self.turns(tag.range, rest)? };
+                let node = if first == "if" {
+                    self.branches(tag.range, rest)?
+                } else {
+                    self.turns(tag.range, rest)?
+                };
                 self.depth -= 1;
                 Ok(Statement::Node(node))
             }
@@ -183,7 +202,9 @@ impl Parser<'_> {
                 Ok(Statement::End((words.to_owned(), tag.range.start..tag.range.end)))
             }
             other => Err(Bad::new(tag.range, format!("`{other}` is not part of the contract language"))
-                .help("templates know {{ value }}, {% if %}, {% for %}, {% set x = ... %} and {# comment #}")),
+                .help(
+                    "templates know {{ value }}, {% if %}, {% for %}, {% set x = ... %} and {# comment #}",
+                )),
         }
     }
 
@@ -243,18 +264,21 @@ impl Parser<'_> {
     fn set(&self, tag: Range<usize>, head: Range<usize>) -> Result<Node, Bad> {
         let text = &self.source[head.clone()];
         let split = text.find('=').filter(|i| scan::is_identifier(text[..*i].trim()));
-        let Some(split) = split else { return Err(Bad::new(tag, "a name is set with {% set name = value %}")) };
+        let Some(split) = split else {
+            return Err(Bad::new(tag, "a name is set with {% set name = value %}"));
+        };
         let expr = self.expr(head.start + split + 1..head.end)?;
         Ok(Node::Set { tag, name: text[..split].trim().to_owned(), expr })
     }
 
     fn expr(&self, range: Range<usize>) -> Result<Expr, Bad> {
         let range = trimmed(self.source, range);
-        Expr::compile(&self.source[range.clone()]).map_err(|mut bad| {
-            bad.at = bad.at.start + range.start..bad.at.end + range.start;
-            bad
-        })
-        .map(|expr| expr.moved(range.start))
+        Expr::compile(&self.source[range.clone()])
+            .map_err(|mut bad| {
+                bad.at = bad.at.start + range.start..bad.at.end + range.start;
+                bad
+            })
+            .map(|expr| expr.moved(range.start))
     }
 }
 

@@ -22,7 +22,8 @@ pub(crate) fn prove(source: &str, nodes: &[Node]) -> Result<(), Bad> {
     let proof = Proof { source };
     for mut state in proof.block(nodes, States::from([Automaton::new()]), Turn::Other)? {
         if let Err(fault) = state.finished() {
-            let last = source.trim_end().char_indices().next_back().map_or(0..0, |(i, c)| i..i + c.len_utf8());
+            let last =
+                source.trim_end().char_indices().next_back().map_or(0..0, |(i, c)| i..i + c.len_utf8());
             return Err(Bad::new(last, fault));
         }
     }
@@ -47,7 +48,9 @@ impl Proof<'_> {
                 Node::Set { .. } => states,
                 Node::Text(range) => self.literal(range, states)?,
                 Node::Emit { tag, .. } => hole(tag, states)?,
-                Node::If { branches, otherwise } => self.branches(branches, otherwise.as_deref(), states, turn)?,
+                Node::If { branches, otherwise } => {
+                    self.branches(branches, otherwise.as_deref(), states, turn)?
+                }
                 Node::For { tag, body, otherwise, .. } => {
                     let out = self.turns(tag, body, &states)?;
                     let skipped = self.block(otherwise, states, turn)?;

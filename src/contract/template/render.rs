@@ -202,7 +202,11 @@ impl Run<'_> {
 
 impl Expr {
     /// The expression's value with the names of `scene`, behind `locals`.
-    pub(crate) fn eval(&self, scene: &Value, locals: &[(Box<str>, Value)]) -> Result<Value, minijinja::Error> {
+    pub(crate) fn eval(
+        &self,
+        scene: &Value,
+        locals: &[(Box<str>, Value)],
+    ) -> Result<Value, minijinja::Error> {
         match &self.code {
             Code::Path(path) => {
                 let (first, members) = path.split_first().expect("a path has at least one part");

@@ -39,7 +39,10 @@ pub(crate) enum UseKind {
     Test(String),
     Function(String),
     /// A string literal; `argument_of` names the filter or test whose first argument it is.
-    Text { text: String, argument_of: Option<String> },
+    Text {
+        text: String,
+        argument_of: Option<String>,
+    },
 }
 
 impl Expr {
@@ -48,11 +51,14 @@ impl Expr {
         let tokens = tokenize(source)?;
         let whole = 0..source.len();
         if tokens.is_empty() {
-            return Err(Bad::new(whole, "there is nothing in this tag").help("write a name, such as {{ message }}"));
+            return Err(
+                Bad::new(whole, "there is nothing in this tag").help("write a name, such as {{ message }}")
+            );
         }
         let uses = uses(source, &tokens)?;
         let expression = ENGINE.compile_expression_owned(source.to_owned()).map_err(|error| {
-            let at = error.range().filter(|r| r.end <= source.len() && !r.is_empty()).unwrap_or(whole.clone());
+            let at =
+                error.range().filter(|r| r.end <= source.len() && !r.is_empty()).unwrap_or(whole.clone());
             Bad::new(at, error.detail().unwrap_or("syntax error").to_owned())
         })?;
         let code = match plain_path(source) {
@@ -176,7 +182,8 @@ fn uses(source: &str, tokens: &Tokens) -> Result<Vec<Use>, Bad> {
         let (token, at) = &tokens[i];
         let name = match token {
             Token::Text(text) => {
-                let argument_of = (i >= 2 && sign(i - 1, b'(')).then(|| word(i - 2).map(str::to_owned)).flatten();
+                let argument_of =
+                    (i >= 2 && sign(i - 1, b'(')).then(|| word(i - 2).map(str::to_owned)).flatten();
                 out.push(Use { kind: UseKind::Text { text: text.clone(), argument_of }, at: at.clone() });
                 i += 1;
                 continue;
@@ -187,7 +194,8 @@ fn uses(source: &str, tokens: &Tokens) -> Result<Vec<Use>, Bad> {
                 continue;
             }
         };
-        let previous_is = i >= 1 && word(i - 1) == Some("is") || i >= 2 && word(i - 1) == Some("not") && word(i - 2) == Some("is");
+        let previous_is = i >= 1 && word(i - 1) == Some("is")
+            || i >= 2 && word(i - 1) == Some("not") && word(i - 2) == Some("is");
         if i >= 1 && sign(i - 1, b'|') {
             out.push(Use { kind: UseKind::Filter(name.clone()), at: at.clone() });
         } else if previous_is && name != "not" {
@@ -215,7 +223,8 @@ fn path(source: &str, tokens: &Tokens, mut i: usize) -> Result<(Vec<String>, usi
     let mut end = tokens[i].1.end;
     i += 1;
     loop {
-        match (tokens.get(i).map(|t| &t.0), tokens.get(i + 1).map(|t| &t.0), tokens.get(i + 2).map(|t| &t.0)) {
+        match (tokens.get(i).map(|t| &t.0), tokens.get(i + 1).map(|t| &t.0), tokens.get(i + 2).map(|t| &t.0))
+        {
             (Some(Token::Sign(b'.')), Some(Token::Word(member)), after) => {
                 if after == Some(&Token::Sign(b'(')) {
                     return Err(Bad::new(tokens[i + 1].1.clone(), "values have no methods")
@@ -263,12 +272,14 @@ mod tests {
     #[test]
     fn everything_an_expression_mentions_is_found() {
         assert_eq!(names("errors[0].message"), ["errors.[].message"]);
-        assert_eq!(names("not similar(value, input.email) and value is not common_password"), [
-            "similar()", "value", "input.email", "value", "is common_password"
-        ]);
-        assert_eq!(names("errors | map(attribute=\"message\") | join(', ')"), [
-            "errors", "|map", "\"message\" of None", "|join", "\", \" of Some(\"join\")"
-        ]);
+        assert_eq!(
+            names("not similar(value, input.email) and value is not common_password"),
+            ["similar()", "value", "input.email", "value", "is common_password"]
+        );
+        assert_eq!(
+            names("errors | map(attribute=\"message\") | join(', ')"),
+            ["errors", "|map", "\"message\" of None", "|join", "\", \" of Some(\"join\")"]
+        );
         assert_eq!(names("e.code in ['a', 'b']"), ["e.code", "\"a\" of None", "\"b\" of None"]);
     }
 

@@ -24,7 +24,9 @@ pub(super) fn plain(value: &Value) -> Result<String, Error> {
     }
     match value.kind() {
         ValueKind::None => Ok(String::new()),
-        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list or map cannot stand inside text"),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            refuse("a list or map cannot stand inside text")
+        }
         _ => Ok(value.to_string()),
     }
 }
@@ -120,7 +122,8 @@ pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
     let text = plain(value)?;
     let bytes = text.as_bytes();
     for (i, byte) in bytes.iter().enumerate() {
-        let encoded = *byte == b'%' && bytes.len() > i + 2 && bytes[i + 1..i + 3].iter().all(u8::is_ascii_hexdigit);
+        let encoded =
+            *byte == b'%' && bytes.len() > i + 2 && bytes[i + 1..i + 3].iter().all(u8::is_ascii_hexdigit);
         if encoded || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte) {
             out.push(char::from(*byte));
         } else {

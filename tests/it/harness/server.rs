@@ -1,0 +1,79 @@
+//! The built application on a real socket, with a clock that stands still and randomness that repeats.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use vestibule::app::{App, Mounted};
+use vestibule::clock::Clock;
+use vestibule::contract::{Contract, Secrets};
+use vestibule::http::{Limits, router, serve};
+use vestibule::password::{Engine, Params, Pool, PoolSettings};
+use vestibule::store::Store;
+use vestibule::token::Signer;
+
+/// A server that serves one contract at its own path.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    pub(crate) app: Arc<App>,
+    stop: CancellationToken,
+}
+
+impl Server {
+    /// Starts it on a free port of the loopback address.
+    pub(crate) async fn start(name: &str, contract: Contract, store: Store) -> Server {
+        let clock = Clock::fixed("2024-06-10T12:34:56.789Z".parse().expect("a time"), 7);
+        let passwords = Pool::start(PoolSettings {
+            engine: Engine::Fast,
+            params: Params::weak_for_tests(),
+            workers: 1,
+            deadline: Duration::from_secs(60),
+        });
+        let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
+        let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let app = Arc::new(App {
+            clock,
+            passwords: passwords.expect("the pool starts"),
+            signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
+            store,
+            contracts: vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })],
+            secrets: Arc::new(secrets),
+            base_url: "https://accounts.example.com".into(),
+            body_limit: 64 * 1024,
+            tasks: TaskTracker::new(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("an address");
+        let stop = CancellationToken::new();
+        let second = Duration::from_secs(60);
+        let limits = Limits {
+            connections: 1000,
+            header_timeout: second,
+            body_timeout: second,
+            idle_timeout: second,
+            write_timeout: second,
+        };
+        let router = router(app.clone()).expect("one contract collides with nothing");
+        tokio::spawn(serve(listener, router, limits, stop.clone(), second));
+        Server { address, app, stop }
+    }
+
+    /// Sends bytes and reads until the server closes.
+    pub(crate) async fn exchange(&self, request: &[u8]) -> Vec<u8> {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        stream.write_all(request).await.expect("the server reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.expect("the server answers");
+        answer
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
