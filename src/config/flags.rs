@@ -1,0 +1,44 @@
+//! The top layer: flags.
+
+use super::merge::{Entry, Merge, Target, suggestion};
+use super::problem::Place;
+use super::setting::Raw;
+use super::{Flag, Origin, Problem};
+
+/// The key whose flag may be repeated.
+const LIST: &str = "contracts";
+
+pub(super) fn read(flags: &[Flag], merge: &mut Merge) {
+    let items: Vec<&str> =
+        flags.iter().filter(|flag| flag.key == LIST).map(|flag| flag.value.as_str()).collect();
+    let list = items.join(",");
+    let first = flags.iter().find(|flag| flag.key == LIST).map(|flag| (flag, list.as_str()));
+    let plain = flags.iter().filter(|flag| flag.key != LIST).map(|flag| (flag, flag.value.as_str()));
+    let mut entries = Vec::new();
+    for (flag, value) in plain.chain(first) {
+        let place = Place::of(Origin::Flag(flag.flag.clone()));
+        match target(flag, &place) {
+            Ok(target) => entries.push(Entry { target, raw: Raw::Text(value), place, items: Vec::new() }),
+            Err(problem) => merge.refuse(problem),
+        }
+    }
+    merge.layer(entries);
+}
+
+fn target(flag: &Flag, place: &Place) -> Result<Target, Problem> {
+    let Some(target) = Target::named(&flag.key) else {
+        let hint = suggestion(&flag.key).map(|near| format!("did you mean `{near}`?"));
+        let message = format!("unknown key `{}`", flag.key.escape_debug());
+        return Err(Problem::new(place.clone(), message).with_hint(hint));
+    };
+    // The database's address is let through: `--database` is worth it, and the password can be left to a file.
+    if target.is_secret() && flag.key != "database" {
+        let name = target.name();
+        let variable = super::environment::variable(&name);
+        let message =
+            format!("`{name}` may not be given on the command line, which others on this machine can read");
+        let hint = format!("set {variable}, or {variable}_FILE to the path of a file that holds it");
+        return Err(Problem::new(place.clone(), message).with_hint(Some(hint)));
+    }
+    Ok(target)
+}

@@ -1,0 +1,181 @@
+//! The effective configuration, and where every value of it came from.
+//!
+//! Four layers, later ones win: `config.default.toml` (compiled in) < a file that was named < the environment < flags.
+//! [`KEYS`] defines every key once; the file reader, the environment, `--set`, `config show` and the tests all walk it.
+//! Nothing here reads process globals: the caller passes flags and environment in as [`Sources`].
+
+mod environment;
+mod file;
+mod flags;
+mod keys;
+mod layers;
+mod merge;
+mod mount;
+mod problem;
+mod quantity;
+mod secret;
+mod setting;
+mod source;
+mod suggest;
+#[cfg(test)]
+mod tests;
+mod text;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use keys::{KEYS, Key};
+pub use layers::{Flag, Loaded, Sources};
+pub use mount::Mount;
+pub use problem::{Origin, Problem, Problems};
+pub use quantity::Size;
+pub use secret::Secret;
+pub use text::{BaseUrl, DatabaseAddress};
+
+/// The default layer itself, with its comments; `vestibule config default` prints it.
+pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
+
+/// What the server runs with. Made by [`Config::load`]; `Debug` shows no secret.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Address and port to listen on; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Where accounts are kept; only the scheme has been checked.
+    pub database: DatabaseAddress,
+    /// Contracts in the order given; empty means every shipped one under its own name.
+    pub contracts: Vec<Mount>,
+    /// The address clients know this server by.
+    pub base_url: BaseUrl,
+    /// The key that signs tokens, at least [`Config::TOKEN_SECRET_BYTES`] long; `None` when nobody gave one.
+    pub token_secret: Option<Secret>,
+    /// The file `token_secret` was read from, if it was.
+    pub token_secret_file: Option<PathBuf>,
+    /// Secrets that contracts compare with, by name. Never empty values.
+    pub secrets: BTreeMap<String, Secret>,
+    /// How passwords are hashed.
+    pub passwords: Passwords,
+    /// What one client may use up.
+    pub limits: Limits,
+    /// How long a stop waits for what was accepted.
+    pub shutdown_grace: Duration,
+    /// What is logged, and how.
+    pub log: Log,
+}
+
+/// The `passwords.` keys. Whether the cost is high enough is for the password room to say.
+#[derive(Clone, Debug)]
+pub struct Passwords {
+    /// Which implementation of Argon2id.
+    pub engine: Engine,
+    /// Memory per hash in KiB.
+    pub memory_kib: u32,
+    /// Passes over the memory.
+    pub iterations: u32,
+    /// Lanes.
+    pub parallelism: u32,
+    /// Hashing threads; 0 is one per core.
+    pub workers: usize,
+    /// How long a sign-up may wait for a thread.
+    pub deadline: Duration,
+}
+
+/// The `limits.` keys. No duration is zero.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections held at the same time, at least one.
+    pub connections: usize,
+    /// The longest request body that is read.
+    pub body: Size,
+    /// For the head of a request to arrive.
+    pub header_timeout: Duration,
+    /// For the body of a request to arrive.
+    pub body_timeout: Duration,
+    /// Between two requests on one connection.
+    pub idle_timeout: Duration,
+    /// For a client to accept a piece of the reply.
+    pub write_timeout: Duration,
+}
+
+/// The `log.` keys.
+#[derive(Clone, Debug)]
+pub struct Log {
+    /// Human lines or JSON lines.
+    pub format: LogFormat,
+    /// A filter in the syntax of `tracing_subscriber::EnvFilter`, known to parse.
+    pub level: String,
+}
+
+/// Which implementation of Argon2id hashes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    /// Chooses the widest instructions that the processor has.
+    Fast,
+    /// Plain Rust, for processors the fast one does not know.
+    Portable,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Human when standard error is a terminal, JSON otherwise.
+    Auto,
+    /// Made for eyes.
+    Human,
+    /// One JSON object per line.
+    Json,
+}
+
+impl Config {
+    /// The shortest token secret in bytes: RFC 7518, section 3.2, asks for a key as long as the HS256 output.
+    pub const TOKEN_SECRET_BYTES: usize = 32;
+
+    /// Merges all layers.
+    ///
+    /// # Errors
+    /// Every mistake of every layer at once, each with its origin; also when a later layer overrides the bad value,
+    /// because a mistake nobody sees today is a surprise on the day the override goes away.
+    pub fn load(sources: Sources) -> Result<Loaded, Problems> {
+        layers::load(&sources)
+    }
+
+    /// What the reader starts from. Every field but the secrets is overwritten by the default layer; a test proves it.
+    fn blank() -> Config {
+        let nothing = Duration::ZERO;
+        Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            database: DatabaseAddress::default(),
+            contracts: Vec::new(),
+            base_url: BaseUrl::default(),
+            token_secret: None,
+            token_secret_file: None,
+            secrets: BTreeMap::new(),
+            passwords: Passwords {
+                engine: Engine::Portable,
+                memory_kib: 0,
+                iterations: 0,
+                parallelism: 0,
+                workers: usize::MAX,
+                deadline: nothing,
+            },
+            limits: Limits {
+                connections: 0,
+                body: Size::default(),
+                header_timeout: nothing,
+                body_timeout: nothing,
+                idle_timeout: nothing,
+                write_timeout: nothing,
+            },
+            shutdown_grace: nothing,
+            log: Log { format: LogFormat::Human, level: String::new() },
+        }
+    }
+}
+
+impl Default for Config {
+    /// The shipped defaults, nothing else.
+    fn default() -> Config {
+        Config::load(Sources::default()).expect("a test loads config.default.toml").config
+    }
+}
