@@ -47,6 +47,11 @@ impl Mounted {
     pub fn path(&self) -> String {
         format!("{}{}", self.prefix, self.contract.register.path)
     }
+
+    /// The same with the query string that the contract asks for.
+    pub fn path_and_query(&self) -> String {
+        format!("{}{}", self.prefix, self.contract.register.path_and_query())
+    }
 }
 
 impl App {

@@ -7,6 +7,8 @@ pub mod user;
 
 pub mod contract;
 
+pub mod config;
+
 pub mod password;
 pub mod store;
 pub mod token;
@@ -16,3 +18,7 @@ pub mod app;
 pub mod register;
 
 pub mod http;
+
+pub mod start;
+
+pub mod cli;

@@ -240,6 +240,15 @@ impl Contract {
 }
 
 impl Operation {
+    /// The path with the query string that is part of the match, as the file writes it.
+    pub fn path_and_query(&self) -> String {
+        if self.query.is_empty() {
+            return self.path.clone();
+        }
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
+        format!("{}?{query}", self.path)
+    }
+
     pub(crate) fn reply(&self, outcome: &Outcome) -> &ReplyTemplate {
         let own = self.replies.iter().find(|r| r.outcome == *outcome);
         own.or_else(|| self.replies.iter().find(|r| r.outcome == Outcome::Failed))

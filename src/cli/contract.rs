@@ -1,0 +1,101 @@
+//! `vestibule contract`: what the contracts accept and answer.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use clap::{Args, Subcommand};
+
+use super::{Caller, Failure};
+use crate::contract::{self, Contract, Level, SHIPPED};
+
+/// Look at the contracts
+#[derive(Args, Debug)]
+pub(super) struct ContractArgs {
+    #[command(subcommand)]
+    command: ContractCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum ContractCommand {
+    List(ListArgs),
+    Show(ShowArgs),
+}
+
+/// List the shipped contracts
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  vestibule contract list")]
+struct ListArgs {
+    /// As a JSON array instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+/// Tell what a contract accepts and answers
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  vestibule contract show express
+  vestibule contract show ./ours.toml")]
+struct ShowArgs {
+    /// The name of a shipped contract, or a file
+    name: String,
+}
+
+pub(super) fn run(args: ContractArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
+    match args.command {
+        ContractCommand::List(args) => list(&args),
+        ContractCommand::Show(args) => show(&args, caller),
+    }
+}
+
+fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
+    let mut rows = Vec::new();
+    for shipped in SHIPPED {
+        let contract = contract::shipped(shipped.name).ok_or_else(|| anyhow!("{} is broken", shipped.name))?;
+        rows.push((shipped.name, contract));
+    }
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        let rows: Vec<_> = rows.iter().map(|(name, c)| row(name, c)).collect();
+        writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(["NAME", "PATH", "TITLE"]);
+    for (name, contract) in &rows {
+        table.add_row([*name, &contract.register.path_and_query(), &contract.title]);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(name: &str, contract: &Contract) -> serde_json::Value {
+    serde_json::json!({ "name": name, "method": "POST", "path": contract.register.path_and_query(), "title": contract.title })
+}
+
+fn show(args: &ShowArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
+    let (name, contract) = read(&args.name, caller)?;
+    write!(std::io::stdout().lock(), "{}", contract::describe(&contract, &name))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A shipped contract by name, or a file; a broken one is refused with all its mistakes.
+pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(String, Contract)> {
+    let shipped = SHIPPED.iter().find(|s| s.name == name_or_file);
+    let text = match shipped {
+        Some(shipped) => shipped.text.to_owned(),
+        None => std::fs::read_to_string(name_or_file).map_err(|error| {
+            let names = SHIPPED.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+            Failure::refused(anyhow!("{name_or_file} is neither a shipped contract ({names}) nor a file: {error}"))
+        })?,
+    };
+    let loaded = contract::load(&text);
+    let errors: Vec<_> = loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
+    let name = std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
+    loaded
+        .contract
+        .map(|contract| (name.into_owned(), contract))
+        .ok_or_else(|| Failure::refused(anyhow!("{}", contract::render(name_or_file, &text, &errors, caller.colour))))
+}

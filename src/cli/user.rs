@@ -1,0 +1,243 @@
+//! `vestibule user`: look at the accounts.
+
+use std::io::{IsTerminal, Read, Write};
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{Caller, Failure, StoreArgs};
+use crate::config::{self, Loaded};
+use crate::password::{Engine, Params, Pool, PoolSettings};
+use crate::store::{DatabaseUrl, Opening, Store, Who};
+use crate::user::{Email, Key, Password, User, Username};
+
+/// Look at the accounts
+#[derive(Args, Debug)]
+pub(super) struct UserArgs {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum UserCommand {
+    List(ListArgs),
+    Show(ShowArgs),
+    Verify(VerifyArgs),
+}
+
+/// List accounts by id
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  vestibule user list --limit 20
+  vestibule user list --after 20 --limit 20
+  vestibule user list --json | jq -r .email
+
+With --json each account is one line.")]
+struct ListArgs {
+    /// One JSON object per line instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Begin behind this id
+    #[arg(long, value_name = "ID", default_value_t = 0)]
+    after: i64,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Show one account; exit code 1 when there is none
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  vestibule user show ada@example.org
+  vestibule user show 7 --json")]
+struct ShowArgs {
+    /// The id, the public id, the e-mail address or the user name
+    who: String,
+    /// As a JSON object
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+/// Check a password, read from standard input or asked for: exit code 0 when it matches, 1 when not
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  vestibule user verify ada@example.org
+  printf '%s' 'P@ssw0rd' | vestibule user verify ada@example.org
+
+One trailing newline is not part of the password.")]
+struct VerifyArgs {
+    /// The id, the public id, the e-mail address or the user name
+    who: String,
+    #[command(flatten)]
+    store: StoreArgs,
+}
+
+pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    match args.command {
+        UserCommand::List(args) => {
+            let loaded = args.store.clone().load(caller)?;
+            runtime.block_on(list(&args, &loaded))
+        }
+        UserCommand::Show(args) => {
+            let loaded = args.store.clone().load(caller)?;
+            runtime.block_on(show(&args, &loaded))
+        }
+        UserCommand::Verify(args) => {
+            let loaded = args.store.clone().load(caller)?;
+            runtime.block_on(verify(&args, &loaded))
+        }
+    }
+}
+
+async fn open(loaded: &Loaded) -> anyhow::Result<Store> {
+    let url = DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)?;
+    Store::open(&url, Opening::Inspect).await.map_err(Failure::unavailable)
+}
+
+async fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let store = open(loaded).await?;
+    let users = store.list(args.after, args.limit).await.map_err(Failure::unavailable)?;
+    store.close().await;
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        for user in &users {
+            writeln!(out, "{}", as_json(user))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = comfy_table::Table::new();
+    table.load_preset(comfy_table::presets::NOTHING);
+    table.set_header(["ID", "E-MAIL", "USER NAME", "NAME", "STATUS", "REGISTERED"]);
+    for user in &users {
+        let text = |text: &Option<String>| printable(text.as_deref().unwrap_or("-"));
+        table.add_row([
+            user.id.to_string(),
+            text(&user.email),
+            text(&user.username),
+            printable(&full_name(user)),
+            user.status.clone(),
+            user.created_at.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        ]);
+    }
+    writeln!(out, "{}", table.trim_fmt())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn full_name(user: &User) -> String {
+    match user.name.as_str() {
+        "" => format!("{} {}", user.first_name, user.last_name).trim().to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// Stored text on a terminal: control characters are shown, not obeyed.
+fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let store = open(loaded).await?;
+    let found = find(&store, &args.who).await?;
+    store.close().await;
+    let Some(user) = found else { return nobody(&args.who) };
+    let mut out = std::io::stdout().lock();
+    if args.json {
+        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&user))?)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let serde_json::Value::Object(members) = as_json(&user) {
+        for (name, value) in members {
+            let text = value.as_str().map_or_else(|| value.to_string(), printable);
+            writeln!(out, "{name:<12} {text}")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn verify(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let store = open(loaded).await?;
+    let found = find(&store, &args.who).await?;
+    let Some(user) = found else { return nobody(&args.who) };
+    let stored = store.password_of(user.id).await.map_err(Failure::unavailable)?.unwrap_or_default();
+    store.close().await;
+    let pool = Pool::start(PoolSettings {
+        engine: match loaded.config.passwords.engine {
+            config::Engine::Fast => Engine::Fast,
+            config::Engine::Portable => Engine::Portable,
+        },
+        params: Params::default(),
+        workers: 1,
+        deadline: std::time::Duration::from_secs(60),
+    })
+    .map_err(Failure::unavailable)?;
+    // A password that could not be registered matches nobody's.
+    let matches = match Password::parse(&ask()?) {
+        Ok(password) => pool.verify(password, stored).await.context("verifying the password")?,
+        Err(_) => false,
+    };
+    let mut err = std::io::stderr().lock();
+    writeln!(err, "{}", if matches { "the password matches" } else { "the password does not match" })?;
+    Ok(if matches { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// The password: asked for on a terminal, otherwise everything on standard input but one trailing newline.
+fn ask() -> anyhow::Result<String> {
+    if std::io::stdin().is_terminal() {
+        return rpassword::prompt_password("Password: ").context("reading the password");
+    }
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).context("reading the password from standard input")?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+}
+
+fn nobody(who: &str) -> anyhow::Result<ExitCode> {
+    writeln!(std::io::stderr().lock(), "there is no account {who:?}")?;
+    Ok(ExitCode::from(1))
+}
+
+/// Whoever is meant: an id, a public id, an address, a user name, or an id that a contract gave.
+async fn find(store: &Store, who: &str) -> anyhow::Result<Option<User>> {
+    let key = |kind: &str, value: &str| Who::Key(Key { kind: kind.to_owned(), value: value.to_owned() });
+    let mut meant = Vec::new();
+    meant.extend(who.parse().ok().map(Who::Id));
+    meant.extend(uuid::Uuid::try_parse(who).ok().map(Who::PublicId));
+    meant.extend(Email::parse(who).ok().map(|email| key("email", email.key())));
+    meant.extend(Username::parse(who).ok().map(|name| key("username", name.key())));
+    meant.push(key("id", who));
+    for who in meant {
+        if let Some(user) = store.find(&who).await.map_err(Failure::unavailable)? {
+            return Ok(Some(user));
+        }
+    }
+    if who.is_empty() { Err(Failure::refused(anyhow!("say whom: an id, an address or a user name"))) } else { Ok(None) }
+}
+
+fn as_json(user: &User) -> serde_json::Value {
+    let ids: Vec<&str> = user.keys.iter().filter(|k| k.kind == "id").map(|k| k.value.as_str()).collect();
+    json!({
+        "id": user.id,
+        "public_id": user.public_id,
+        "contract_id": ids.first(),
+        "email": user.email,
+        "username": user.username,
+        "name": user.name,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "extra": user.extra,
+        "status": user.status,
+        "version": user.version,
+        "created_at": user.created_at,
+        "updated_at": user.updated_at,
+    })
+}
