@@ -1,1 +1,4 @@
 //! (user)
+mod stored;
+
+pub use stored::{Key, User};
