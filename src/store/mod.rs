@@ -1,1 +1,166 @@
-//! (store)
+//! Where accounts live: one SQLite file or a PostgreSQL server, behind one enum with a `match` per verb.
+//!
+//! Only this room knows SQL. Every statement is constant text beside the function that runs it, and every engine
+//! lists its own so that a test can prepare them all ([`Store::prepare_all`]).
+//!
+//! What holds on both engines:
+//! - A registration is one transaction: user, keys, event and tokens, all or nothing. Nobody asks first whether a
+//!   key is free; the primary key of `user_keys` decides, and only after its refusal one look-up tells all
+//!   collisions.
+//! - Success is told only after the commit is durable, and a lost connection or disk while committing is told as
+//!   [`RegisterError::Unknown`], never as a success and never as "taken".
+//! - Opening refuses what is not this program's: an empty, foreign, damaged or newer database.
+
+mod account;
+mod error;
+mod migrations;
+mod postgres;
+mod sqlite;
+mod url;
+
+pub use account::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, Who};
+pub use error::{Fault, OpenError, RegisterError, StoreError};
+pub use url::{DatabaseUrl, UrlError};
+
+use crate::user::{Key, User};
+
+/// A constant SQL statement. The type's name is how a test finds every one of them.
+type Sql = &'static str;
+
+/// For what a database is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Opening {
+    /// To serve: a missing SQLite file is created (unless the URL says `mode=rw`) and the schema is migrated.
+    Serve,
+    /// To look at what is there, as the command line does: nothing is created and nothing is migrated.
+    Inspect,
+}
+
+/// An open store. Clones are cheap and share the same connections.
+#[derive(Clone, Debug)]
+pub enum Store {
+    /// One file on this machine.
+    Sqlite(sqlite::Sqlite),
+    /// A PostgreSQL server, or what speaks its protocol.
+    Postgres(postgres::Postgres),
+}
+
+impl Store {
+    /// Opens the database, makes sure that it is Vestibule's own, and migrates its schema when it is to serve.
+    ///
+    /// # Errors
+    /// One line with a next step for everything that is wrong with the file, the server or the schema.
+    pub async fn open(url: &DatabaseUrl, opening: Opening) -> Result<Store, OpenError> {
+        match &url.0 {
+            url::Target::Sqlite(file) => sqlite::Sqlite::open(file, opening).await.map(Store::Sqlite),
+            url::Target::Postgres(server) => {
+                postgres::Postgres::open(server, opening).await.map(Store::Postgres)
+            }
+        }
+    }
+
+    /// Whether [`Store::open`] made the schema: a new SQLite file, or the first start on a PostgreSQL database.
+    pub fn created(&self) -> bool {
+        match self {
+            Store::Sqlite(store) => store.created(),
+            Store::Postgres(store) => store.created(),
+        }
+    }
+
+    /// Registers one account, whole or not at all, and gives back `seal`'s answer once it is durable.
+    ///
+    /// `seal` gets the new serial number inside the transaction and makes the reply, so a reply cannot fail after
+    /// the account exists. It is called at most once, must be quick (other registrations wait for it on SQLite),
+    /// and its error rolls everything back.
+    ///
+    /// Dropping the future does not undo a registration that was begun.
+    ///
+    /// # Errors
+    /// See [`RegisterError`]. After all but `Unknown` nothing was written.
+    pub async fn register<T: Send + 'static, E: Send + 'static>(
+        &self,
+        mut new: NewAccount,
+        seal: impl FnOnce(i64) -> Result<Sealed<T>, E> + Send + 'static,
+    ) -> Result<T, RegisterError<E>> {
+        new.sort_keys();
+        match self {
+            Store::Sqlite(store) => store.register(new, seal).await,
+            Store::Postgres(store) => store.register(new, seal).await,
+        }
+    }
+
+    /// Which of these claims are taken now, in the order given, by one look-up.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.collisions(keys).await,
+            Store::Postgres(store) => store.collisions(keys).await,
+        }
+    }
+
+    /// The user behind an id or a claim, `None` when there is none.
+    ///
+    /// # Errors
+    /// When the database does not answer or a stored value cannot be read.
+    pub async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.find(who).await,
+            Store::Postgres(store) => store.find(who).await,
+        }
+    }
+
+    /// The stored PHC string of a user, `""` when the user has no password, `None` when there is no such user.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn password_of(&self, id: i64) -> Result<Option<String>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.password_of(id).await,
+            Store::Postgres(store) => store.password_of(id).await,
+        }
+    }
+
+    /// At most `limit` users whose serial number is above `after`, in its order: one page; 0 starts.
+    ///
+    /// # Errors
+    /// When the database does not answer or a stored value cannot be read.
+    pub async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.list(after, limit).await,
+            Store::Postgres(store) => store.list(after, limit).await,
+        }
+    }
+
+    /// Whether the database answers and has its tables.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        match self {
+            Store::Sqlite(store) => store.ping().await,
+            Store::Postgres(store) => store.ping().await,
+        }
+    }
+
+    /// Prepares every statement that this store can ever run, without running one, and counts them: what a compiler
+    /// cannot check about SQL, a test or a doubtful operator can.
+    ///
+    /// # Errors
+    /// When the database does not answer, or for the first statement that it does not understand.
+    pub async fn prepare_all(&self) -> Result<usize, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.prepare_all().await,
+            Store::Postgres(store) => store.prepare_all().await,
+        }
+    }
+
+    /// Finishes what was accepted, then closes. Every clone of this store answers [`StoreError::Closed`] afterwards.
+    pub async fn close(self) {
+        match self {
+            Store::Sqlite(store) => store.close().await,
+            Store::Postgres(store) => store.close().await,
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The store on a PostgreSQL server.
+//!
+//! Every statement goes out unnamed, parsed and run in one round trip (`query_typed`): nothing of it stays in the
+//! session, so it also runs behind a pooler that hands sessions around, and no cached plan goes stale when the
+//! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
+
+mod fault;
+mod open;
+mod read;
+mod register;
+
+use std::time::Duration;
+
+use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+
+use super::account::{NewAccount, Sealed, Who};
+use super::error::{OpenError, RegisterError, StoreError};
+use super::url::PostgresServer;
+use super::{Opening, Sql};
+use crate::user::{Key, User};
+
+/// The constant statements of this engine, for the test that prepares them all.
+const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS];
+
+/// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
+/// first and leaves no doubt about the outcome.
+const DEADLINE: Duration = Duration::from_secs(15);
+
+/// How many connections are tried before a database counts as unreachable: after a restart of the server the first
+/// ones from the pool can be dead without knowing it.
+const CONNECTIONS_TRIED: usize = 3;
+
+/// A parameter and its type, as unnamed statements want them.
+type Param<'a> = (&'a (dyn ToSql + Sync), Type);
+
+/// An open pool of connections to a server.
+#[derive(Clone, Debug)]
+pub struct Postgres {
+    pool: Pool,
+    created: bool,
+}
+
+impl Postgres {
+    pub(super) async fn open(server: &PostgresServer, opening: Opening) -> Result<Postgres, OpenError> {
+        open::open(server, opening).await
+    }
+
+    pub(super) fn created(&self) -> bool {
+        self.created
+    }
+
+    pub(super) async fn register<T: Send, E: Send>(
+        &self,
+        new: NewAccount,
+        seal: impl FnOnce(i64) -> Result<Sealed<T>, E> + Send,
+    ) -> Result<T, RegisterError<E>> {
+        register::register(self, &new, seal).await
+    }
+
+    pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
+        read::collisions(self, keys).await
+    }
+
+    pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {
+        read::find(self, who).await
+    }
+
+    pub(super) async fn password_of(&self, id: i64) -> Result<Option<String>, StoreError> {
+        read::password_of(self, id).await
+    }
+
+    pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
+        read::list(self, after, limit).await
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        read::ping(self).await
+    }
+
+    pub(super) async fn prepare_all(&self) -> Result<usize, StoreError> {
+        let client = self.client().await?;
+        let mut prepared = 0;
+        for sql in STATEMENTS.iter().copied().flatten() {
+            client.prepare(sql).await.map_err(|error| fault::told(&error))?;
+            prepared += 1;
+        }
+        Ok(prepared)
+    }
+
+    pub(super) async fn close(self) {
+        self.pool.close();
+    }
+
+    async fn client(&self) -> Result<Client, StoreError> {
+        self.pool.get().await.map_err(|error| match error {
+            PoolError::Timeout(TimeoutType::Wait) => StoreError::Busy("all connections are in use"),
+            PoolError::Timeout(_) => StoreError::Busy("the server does not answer"),
+            PoolError::Backend(error) => fault::told(&error),
+            PoolError::Closed => StoreError::Closed,
+            PoolError::NoRuntimeSpecified => unreachable!("the pool is built with tokio's runtime"),
+            PoolError::PostCreateHook(_) => unreachable!("the pool has no hooks"),
+        })
+    }
+
+    /// Asks for rows, again on another connection when the first is broken. Only for what may be asked twice.
+    /// Gives back the connection too, which has just been seen alive.
+    async fn ask(&self, sql: Sql, params: &[Param<'_>]) -> Result<(Client, Vec<Row>), StoreError> {
+        let mut last = StoreError::Closed;
+        for _ in 0..CONNECTIONS_TRIED {
+            let client = self.client().await?;
+            let error = match tokio::time::timeout(DEADLINE, client.query_typed(sql, params)).await {
+                Ok(Ok(rows)) => return Ok((client, rows)),
+                Ok(Err(error)) => error,
+                Err(_) => {
+                    discard(client);
+                    return Err(StoreError::Busy("the server does not answer"));
+                }
+            };
+            last = fault::told(&error);
+            if !fault::breaks_connection(&error) {
+                return Err(last);
+            }
+            discard(client);
+        }
+        Err(last)
+    }
+
+    /// [`Postgres::ask`] for at most one row.
+    async fn ask_one(&self, sql: Sql, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
+        self.ask(sql, params).await.map(|(_, rows)| rows.into_iter().next())
+    }
+}
+
+/// Closes a connection instead of giving it back to the pool.
+fn discard(client: Client) {
+    drop(Object::take(client));
+}

@@ -1,0 +1,112 @@
+//! The store in one SQLite file: a single writer thread that commits in groups, and a few readers.
+
+mod file;
+mod open;
+mod read;
+mod register;
+mod writer;
+
+use std::sync::Arc;
+
+use super::account::{NewAccount, Sealed, Who};
+use super::error::{Fault, OpenError, RegisterError, StoreError};
+use super::url::SqliteFile;
+use super::{Opening, Sql};
+use crate::user::{Key, User};
+use read::Readers;
+use register::Registration;
+use writer::Writer;
+
+/// The constant statements of this engine, for the test that prepares them all.
+const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS];
+
+/// An open SQLite file.
+#[derive(Clone, Debug)]
+pub struct Sqlite(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    writer: Writer,
+    readers: Readers,
+    created: bool,
+}
+
+impl Sqlite {
+    pub(super) async fn open(file: &SqliteFile, opening: Opening) -> Result<Sqlite, OpenError> {
+        let database = file.path.display().to_string();
+        let file = file.clone();
+        // Opening reads the whole of a small file and may migrate: too long for an async thread.
+        let opened = tokio::task::spawn_blocking(move || open::open(&file, opening));
+        let opened = opened.await.unwrap_or_else(|stopped| {
+            Err(OpenError::Corrupt { database: database.clone(), detail: stopped.to_string() })
+        })?;
+        let writer = Writer::start(opened.connection)
+            .map_err(|error| OpenError::Unreadable { path: database.into(), reason: error.to_string() })?;
+        let readers = Readers::new(opened.path);
+        Ok(Sqlite(Arc::new(Inner { writer, readers, created: opened.created })))
+    }
+
+    pub(super) fn created(&self) -> bool {
+        self.0.created
+    }
+
+    pub(super) async fn register<T: Send + 'static, E: Send + 'static>(
+        &self,
+        new: NewAccount,
+        seal: impl FnOnce(i64) -> Result<Sealed<T>, E> + Send + 'static,
+    ) -> Result<T, RegisterError<E>> {
+        let (work, answer) = Registration::new(new, seal);
+        self.0.writer.send(Box::new(work)).await.map_err(RegisterError::Unavailable)?;
+        // The writer answers all it took. That it went silent means that its thread died, perhaps in a commit.
+        answer.await.unwrap_or(Err(RegisterError::Unknown(StoreError::Closed)))
+    }
+
+    pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
+        let keys = keys.to_vec();
+        self.0.readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await
+    }
+
+    pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {
+        let who = who.clone();
+        self.0.readers.read(move |connection| read::find(connection, &who)).await
+    }
+
+    pub(super) async fn password_of(&self, id: i64) -> Result<Option<String>, StoreError> {
+        self.0.readers.read(move |connection| Ok(read::password_of(connection, id)?)).await
+    }
+
+    pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
+        self.0.readers.read(move |connection| read::list(connection, after, limit)).await
+    }
+
+    pub(super) async fn ping(&self) -> Result<(), StoreError> {
+        self.0.readers.read(|connection| Ok(read::ping(connection)?)).await
+    }
+
+    pub(super) async fn prepare_all(&self) -> Result<usize, StoreError> {
+        self.0
+            .readers
+            .read(|connection| {
+                let statements = STATEMENTS.iter().copied().flatten();
+                statements.map(|sql| Ok(connection.prepare(sql).map(|_| ())?)).collect::<Result<Vec<()>, _>>()
+            })
+            .await
+            .map(|prepared| prepared.len())
+    }
+
+    pub(super) async fn close(self) {
+        self.0.readers.close();
+        self.0.writer.close().await;
+    }
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> StoreError {
+        let Some(failure) = error.sqlite_error() else { return StoreError::Unreadable(error.to_string()) };
+        if failure.code == rusqlite::ErrorCode::DatabaseBusy {
+            return StoreError::Busy("another process holds the file's lock");
+        }
+        let code = Some(failure.extended_code.to_string());
+        StoreError::Refused(Fault { code, message: error.to_string() })
+    }
+}
