@@ -60,7 +60,7 @@ impl Postgres {
     }
 
     pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
-        read::collisions(self, keys, None).await
+        read::collisions(self, keys).await
     }
 
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {

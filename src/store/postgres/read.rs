@@ -2,14 +2,15 @@
 
 use std::collections::HashSet;
 
+use deadpool_postgres::Client;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::super::Sql;
-use super::super::account::{PUBLIC_ID, Who};
+use super::super::account::{NewAccount, PUBLIC_ID, Who};
 use super::super::error::StoreError;
-use super::Postgres;
+use super::{DEADLINE, Param, Postgres, fault};
 use crate::user::{Key, User};
 
 /// One row per user, with its keys as two arrays in one order; the condition follows.
@@ -70,24 +71,43 @@ pub(super) async fn password_of(store: &Postgres, id: i64) -> Result<Option<Stri
     row.map(|row| row.try_get(0).map_err(unreadable)).transpose()
 }
 
-/// Which keys are taken, in the order given, and after them the public id when that is asked for and taken.
-pub(super) async fn collisions(
-    store: &Postgres,
-    keys: &[Key],
-    public_id: Option<Uuid>,
-) -> Result<Vec<Key>, StoreError> {
-    let (kinds, values): (Vec<&str>, Vec<&str>) =
-        keys.iter().map(|key| (key.kind.as_str(), key.value.as_str())).unzip();
-    let params: [super::Param<'_>; 3] =
-        [(&kinds, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&public_id, Type::UUID)];
-    let (_, rows) = store.ask(COLLISIONS, &params).await?;
+/// Which keys are taken, in the order given.
+pub(super) async fn collisions(store: &Postgres, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
+    let (kinds, values) = columns(keys);
+    let none: Option<Uuid> = None;
+    let (_, rows) = store
+        .ask(COLLISIONS, &[(&kinds, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&none, Type::UUID)])
+        .await?;
+    among(&rows, keys)
+}
+
+/// Which keys of a refused account are taken, and after them its public id when that is.
+///
+/// On the connection that was refused: were each to wait for a second one while it holds its first, a pool full of
+/// refusals would wait for itself.
+pub(super) async fn collisions_of(client: &Client, new: &NewAccount) -> Result<Vec<Key>, StoreError> {
+    let (kinds, values) = columns(&new.keys);
+    let params: [Param<'_>; 3] =
+        [(&kinds, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&new.public_id, Type::UUID)];
+    let asked = tokio::time::timeout(DEADLINE, client.query_typed(COLLISIONS, &params)).await;
+    let rows = asked.map_err(|_| StoreError::Busy("the server does not answer"))?;
+    let rows = rows.map_err(|error| fault::told(&error))?;
+    let mut claims = new.keys.clone();
+    claims.push(Key { kind: PUBLIC_ID.to_owned(), value: new.public_id.to_string() });
+    among(&rows, &claims)
+}
+
+fn columns(keys: &[Key]) -> (Vec<&str>, Vec<&str>) {
+    keys.iter().map(|key| (key.kind.as_str(), key.value.as_str())).unzip()
+}
+
+fn among(rows: &[Row], claims: &[Key]) -> Result<Vec<Key>, StoreError> {
     let mut taken = HashSet::new();
-    for row in &rows {
+    for row in rows {
         let (kind, value) = (row.try_get(0).map_err(unreadable)?, row.try_get(1).map_err(unreadable)?);
         taken.insert(Key { kind, value });
     }
-    let public_id = public_id.map(|id| Key { kind: PUBLIC_ID.to_owned(), value: id.to_string() });
-    Ok(keys.iter().chain(&public_id).filter(|key| taken.contains(key)).cloned().collect())
+    Ok(claims.iter().filter(|claim| taken.contains(claim)).cloned().collect())
 }
 
 pub(super) async fn ping(store: &Postgres) -> Result<(), StoreError> {

@@ -52,7 +52,7 @@ pub(super) async fn register<T, E>(
     let id = id.map_err(|error| RegisterError::Unavailable(fault::told(&error)))?;
     let id = id.ok_or(RegisterError::Unavailable(StoreError::Undecided))?;
     let Sealed { answer, tokens } = seal(id).map_err(RegisterError::Seal)?;
-    match write(store, client, &Row { id, new, tokens: &tokens }).await {
+    match write(client, &Row { id, new, tokens: &tokens }).await {
         Outcome::Written => Ok(answer),
         Outcome::Taken(keys) => Err(RegisterError::Taken(keys)),
         Outcome::Nothing(error) => Err(RegisterError::Unavailable(error)),
@@ -74,7 +74,7 @@ enum Outcome {
     Unknown(StoreError),
 }
 
-async fn write(store: &Postgres, client: Client, row: &Row<'_>) -> Outcome {
+async fn write(client: Client, row: &Row<'_>) -> Outcome {
     let mut last = StoreError::Undecided;
     for attempt in 0..ATTEMPTS {
         let result = match tokio::time::timeout(DEADLINE, insert(&client, row)).await {
@@ -87,7 +87,7 @@ async fn write(store: &Postgres, client: Client, row: &Row<'_>) -> Outcome {
         let Err(error) = result else { return Outcome::Written };
         last = fault::told(&error);
         match fault::verdict(&error) {
-            Verdict::Taken => match read::collisions(store, &row.new.keys, Some(row.new.public_id)).await {
+            Verdict::Taken => match read::collisions_of(&client, row.new).await {
                 // Whoever held the key has rolled back meanwhile: it is free again.
                 Ok(keys) if keys.is_empty() => last = StoreError::Undecided,
                 Ok(keys) => return Outcome::Taken(keys),

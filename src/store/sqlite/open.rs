@@ -158,3 +158,17 @@ fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
         _ => OpenError::Store { database, source: StoreError::from(error) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_syncs_every_commit() {
+        let connection = Connection::open_in_memory().expect("a database in memory");
+        connection.execute_batch("PRAGMA synchronous = OFF").expect("another setting");
+        settle(&connection).expect("settled");
+        let level: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).expect("a level");
+        assert_eq!(level, 2, "2 is FULL");
+    }
+}

@@ -113,3 +113,85 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Result<()
         _ => GroupError::Lost(error.into()),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs one statement. What it could not do, it undoes, as a registration does.
+    struct Statement(&'static str);
+
+    impl Work for Statement {
+        fn perform(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
+            let savepoint = transaction.savepoint()?;
+            match savepoint.execute_batch(self.0) {
+                Ok(()) => savepoint.commit(),
+                Err(_) => savepoint.finish(),
+            }
+        }
+
+        fn answer(self: Box<Self>, _: Result<(), GroupError>) {}
+    }
+
+    fn commit_all(connection: &mut Connection, statements: &[&'static str]) -> Result<(), GroupError> {
+        let mut group: Vec<Box<dyn Work>> = Vec::new();
+        group.extend(statements.iter().map(|sql| Box::new(Statement(sql)) as Box<dyn Work>));
+        commit(connection, &mut group)
+    }
+
+    fn rows(connection: &Connection) -> i64 {
+        connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).expect("the table is there")
+    }
+
+    /// A table of big rows that refer to each other, checked only at COMMIT.
+    fn table() -> Connection {
+        let connection = Connection::open_in_memory().expect("a database in memory");
+        let make = "PRAGMA foreign_keys = ON;
+                    CREATE TABLE t (id INTEGER PRIMARY KEY, big BLOB DEFAULT (zeroblob(100000)),
+                                    other INTEGER REFERENCES t (id) DEFERRABLE INITIALLY DEFERRED)";
+        connection.execute_batch(make).expect("the table is made");
+        connection
+    }
+
+    #[test]
+    fn a_refused_member_costs_the_group_nothing() {
+        let mut connection = table();
+        let insert = "INSERT INTO t (id) VALUES (1)";
+        commit_all(&mut connection, &[insert, insert, "INSERT INTO t (id) VALUES (2)"]).expect("committed");
+        assert_eq!(rows(&connection), 2);
+    }
+
+    #[test]
+    fn a_failed_commit_is_a_lost_group_and_the_next_one_succeeds() {
+        let mut connection = table();
+        let good = "INSERT INTO t (id) VALUES (1)";
+        let lost = commit_all(&mut connection, &[good, "INSERT INTO t (other) VALUES (99)"]);
+        assert!(matches!(lost, Err(GroupError::Lost(_))), "{lost:?}");
+        assert_eq!(rows(&connection), 0);
+        commit_all(&mut connection, &[good]).expect("committed");
+        assert_eq!(rows(&connection), 1);
+    }
+
+    #[test]
+    fn a_transaction_that_is_gone_takes_its_group_along() {
+        let mut connection = table();
+        let insert = "INSERT INTO t DEFAULT VALUES";
+        let lost = commit_all(&mut connection, &[insert, "ROLLBACK", insert]);
+        assert!(matches!(lost, Err(GroupError::Lost(_))), "{lost:?}");
+        assert_eq!(rows(&connection), 0);
+    }
+
+    #[test]
+    fn a_full_disk_heals() {
+        let mut connection = table();
+        connection.execute_batch("PRAGMA max_page_count = 40").expect("a small disk");
+        let insert = "INSERT INTO t DEFAULT VALUES";
+        // Whether SQLite takes back the statement or everything, what is said and what is there agree.
+        let outcome = commit_all(&mut connection, &[insert; 5]);
+        assert_eq!(rows(&connection), if outcome.is_ok() { 1 } else { 0 });
+        connection.execute_batch("PRAGMA max_page_count = 4000").expect("a larger disk");
+        let before = rows(&connection);
+        commit_all(&mut connection, &[insert; 5]).expect("committed");
+        assert_eq!(rows(&connection), before + 5);
+    }
+}

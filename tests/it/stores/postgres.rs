@@ -1,0 +1,143 @@
+//! What only a server can get wrong.
+
+use std::convert::Infallible;
+
+use vestibule::store::{DatabaseUrl, OpenError, Opening, RegisterError, Store, StoreError, Who};
+
+use super::accounts::{account, key, register};
+use crate::harness::postgres::{Database, execute, number};
+
+async fn open(url: &str) -> Result<Store, OpenError> {
+    Store::open(&DatabaseUrl::parse(url).expect("a database URL"), Opening::Serve).await
+}
+
+#[tokio::test]
+async fn a_foreign_users_table_is_refused_untouched() {
+    let database = Database::create().await;
+    execute(&database.url, "CREATE TABLE users (id int)").await;
+    let error = open(&database.url).await.unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error}");
+    assert_eq!(number(&database.url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'").await, 1);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_not_there_is_one_clear_line() {
+    let nowhere = ["postgres://u:s3cret@127.0.0.1:1/v", "postgres://u:s3cret@%2Fnowhere/v"];
+    for url in nowhere {
+        let error = open(url).await.unwrap_err();
+        let line = error.to_string();
+        assert!(matches!(error, OpenError::Connect { .. }) && line.contains("cannot connect"), "{line}");
+        assert!(!line.contains('\n') && !line.contains("s3cret"), "{line}");
+    }
+    let database = Database::create().await;
+    let url = format!("{}_absent", database.url);
+    let line = open(&url).await.unwrap_err().to_string();
+    assert!(line.contains("does not exist"), "{line}");
+    database.drop().await;
+}
+
+/// Makes the first inserts of an event fail with an SQLSTATE of choice.
+fn failing(times: u32, action: &str) -> String {
+    format!(
+        "CREATE SEQUENCE tries;
+         CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+         BEGIN
+             IF nextval('tries') <= {times} THEN {action}; END IF;
+             RETURN NEW;
+         END $$;
+         CREATE TRIGGER fail BEFORE INSERT ON events FOR EACH ROW EXECUTE FUNCTION fail();"
+    )
+}
+
+#[tokio::test]
+async fn a_serialization_failure_or_dead_lock_is_tried_again() {
+    for code in ["40001", "40P01"] {
+        let database = Database::create().await;
+        let store = open(&database.url).await.unwrap();
+        execute(&database.url, &failing(3, &format!("RAISE EXCEPTION 'again' USING ERRCODE = '{code}'")))
+            .await;
+        assert_eq!(register(&store, account("a@example.com")).await.unwrap(), 1);
+        assert_eq!(number(&database.url, "SELECT count(*) FROM users").await, 1);
+        database.drop().await;
+    }
+}
+
+#[tokio::test]
+async fn trying_again_has_an_end() {
+    let database = Database::create().await;
+    let store = open(&database.url).await.unwrap();
+    execute(&database.url, &failing(1_000_000, "RAISE EXCEPTION 'again' USING ERRCODE = '40001'")).await;
+    let refused = register(&store, account("a@example.com")).await;
+    assert!(matches!(refused, Err(RegisterError::Unavailable(StoreError::Refused(_)))), "{refused:?}");
+    assert_eq!(number(&database.url, "SELECT count(*) FROM users").await, 0);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_violation_that_is_no_claim_is_never_told_as_taken() {
+    let database = Database::create().await;
+    let store = open(&database.url).await.unwrap();
+    execute(&database.url, &failing(9, "RAISE EXCEPTION 'x' USING ERRCODE = '23505', CONSTRAINT = 'other'"))
+        .await;
+    let refused = register(&store, account("a@example.com")).await;
+    assert!(matches!(refused, Err(RegisterError::Unavailable(StoreError::Refused(_)))), "{refused:?}");
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_claim_that_was_given_back_is_tried_again() {
+    let database = Database::create().await;
+    let store = open(&database.url).await.unwrap();
+    let given_back = "RAISE EXCEPTION 'x' USING ERRCODE = '23505', CONSTRAINT = 'user_keys_pkey'";
+    execute(&database.url, &failing(2, given_back)).await;
+    assert_eq!(register(&store, account("a@example.com")).await.unwrap(), 1);
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_connection_lost_in_the_write_is_unknown() {
+    let database = Database::create().await;
+    let store = open(&database.url).await.unwrap();
+    execute(&database.url, &failing(1, "PERFORM pg_terminate_backend(pg_backend_pid())")).await;
+    let lost = register(&store, account("a@example.com")).await;
+    assert!(matches!(lost, Err(RegisterError::Unknown(_))), "{lost:?}");
+    // The next one gets a connection that works.
+    register(&store, account("b@example.com")).await.unwrap();
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn a_connection_lost_before_the_write_costs_nothing() {
+    let database = Database::create().await;
+    let store = open(&database.url).await.unwrap();
+    register(&store, account("a@example.com")).await.unwrap();
+    let others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                  WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for round in 0..10 {
+        execute(&database.url, others).await;
+        register(&store, account(&format!("u{round}@example.com"))).await.unwrap();
+        execute(&database.url, others).await;
+        assert!(store.find(&Who::Key(key("email", "a@example.com"))).await.unwrap().is_some());
+    }
+    database.drop().await;
+}
+
+#[tokio::test]
+async fn sessions_have_limits_and_a_name() {
+    let database = Database::create().await;
+    let store = open(&format!("{}?options=-c%20lock_timeout%3D77", database.url)).await.unwrap();
+    let seal = |_| Err::<vestibule::store::Sealed<()>, _>(());
+    assert!(matches!(store.register(account("a@example.com"), seal).await, Err(RegisterError::Seal(()))));
+    let named = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'vestibule'";
+    assert!(number(&database.url, named).await >= 1);
+    // A sign-up that waits for a lock gives up, by the limit that the URL set.
+    let (blocker, connection) = tokio_postgres::connect(&database.url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    blocker.batch_execute("BEGIN; LOCK TABLE user_keys").await.unwrap();
+    let refused: Result<i64, RegisterError<Infallible>> = register(&store, account("b@example.com")).await;
+    let Err(RegisterError::Unavailable(StoreError::Refused(fault))) = refused else { panic!("{refused:?}") };
+    assert_eq!(fault.code.as_deref(), Some("55P03"));
+    drop(blocker);
+    database.drop().await;
+}
