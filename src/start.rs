@@ -228,7 +228,7 @@ fn token_secret(
     if let Some(secret) = &config.token_secret {
         return Ok(secret.expose().to_vec());
     }
-    let path = url.file().map_or_else(|| PathBuf::from("vestibule.token-secret"), |f| f.with_extension("token-secret"));
+    let path = url.sqlite_path().map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"));
     let failed = |source| StartError::Secret { path: path.clone(), source };
     match fs::read(&path) {
         Ok(bytes) if bytes.trim_ascii().len() >= Config::TOKEN_SECRET_BYTES => return Ok(bytes.trim_ascii().to_vec()),

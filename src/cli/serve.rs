@@ -34,7 +34,7 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.server.load(caller)?;
-    log::install(&loaded.config.log, caller)?;
+    let logging = log::start(&loaded.config.log, caller)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(serve(&loaded, caller))?;
     // Hashes that nobody waits for any more are not worth waiting for either.

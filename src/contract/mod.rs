@@ -10,6 +10,7 @@
 mod body;
 mod complaint;
 mod decode;
+mod describe;
 
 mod encode;
 pub mod language;
@@ -25,6 +26,7 @@ pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
 
+pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;
