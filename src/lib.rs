@@ -12,3 +12,5 @@ pub mod config;
 pub mod password;
 pub mod store;
 pub mod token;
+
+pub mod cli;
