@@ -17,19 +17,19 @@ pub(super) fn read(flags: &[Flag], merge: &mut Merge) {
     let mut entries = Vec::new();
     for (flag, value) in plain.chain(first) {
         let place = Place::of(Origin::Flag(flag.flag.clone()));
-        match target(flag, &place) {
-            Ok(target) => entries.push(Entry { target, raw: Raw::Text(value), place, items: Vec::new() }),
-            Err(problem) => merge.refuse(problem),
+        if let Some(target) = target(flag, &place, merge) {
+            entries.push(Entry { target, raw: Raw::Text(value), place, items: Vec::new() });
         }
     }
     merge.layer(entries);
 }
 
-fn target(flag: &Flag, place: &Place) -> Result<Target, Problem> {
+fn target(flag: &Flag, place: &Place, merge: &mut Merge) -> Option<Target> {
     let Some(target) = Target::named(&flag.key) else {
         let hint = suggestion(&flag.key).map(|near| format!("did you mean `{near}`?"));
         let message = format!("unknown key `{}`", flag.key.escape_debug());
-        return Err(Problem::new(place.clone(), message).with_hint(hint));
+        merge.refuse(Problem::new(place.clone(), message).with_hint(hint));
+        return None;
     };
     // The database's address is let through: `--database` is worth it, and the password can be left to a file.
     if target.is_secret() && flag.key != "database" {
@@ -38,7 +38,8 @@ fn target(flag: &Flag, place: &Place) -> Result<Target, Problem> {
         let message =
             format!("`{name}` may not be given on the command line, which others on this machine can read");
         let hint = format!("set {variable}, or {variable}_FILE to the path of a file that holds it");
-        return Err(Problem::new(place.clone(), message).with_hint(Some(hint)));
+        merge.refuse(Problem::new(place.clone(), message).with_hint(Some(hint)));
+        return None;
     }
-    Ok(target)
+    Some(target)
 }

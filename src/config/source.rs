@@ -51,7 +51,7 @@ impl<'a> Source<'a> {
         let mut copied = line.start;
         let within = self.hidden.iter().filter(|range| range.start < line.end && range.end > line.start);
         let masks = within.map(|range| range.start.max(line.start)..range.end.min(line.end));
-        for mask in masks.chain([line.end..line.end]) {
+        for mask in masks.chain(std::iter::once(line.end..line.end)) {
             let plain = copied..mask.start;
             let moved = |at: usize, text: &String| text.len() + at.saturating_sub(plain.start);
             if from.is_none() && span.start < mask.end.max(mask.start + 1) {
