@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
-use super::{Caller, Failure};
+use super::{Caller, Failure, table};
 use crate::contract::{self, Contract, Level, SHIPPED};
 
 /// Look at the contracts
@@ -61,9 +61,7 @@ fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
         writeln!(out, "{}", serde_json::to_string_pretty(&rows)?)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(["NAME", "PATH", "TITLE"]);
+    let mut table = table(["NAME", "PATH", "TITLE"]);
     for (name, contract) in &rows {
         table.add_row([*name, &contract.register.path_and_query(), &contract.title]);
     }

@@ -78,6 +78,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
     }
 }
 
+/// A table without lines, for people.
+fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    table
+}
+
 /// The whole tree of commands, as completions and man pages need it.
 fn command() -> clap::Command {
     let mut command = Cli::command();

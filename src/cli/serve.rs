@@ -10,8 +10,9 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Failure, ServerArgs, log};
+use super::{Caller, Failure, ServerArgs, log, table};
 use crate::app::App;
+use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::contract;
 use crate::http::{self, Limits};
@@ -34,11 +35,12 @@ pub(super) struct ServeArgs {
 
 pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.server.load(caller)?;
-    let logging = log::start(&loaded.config.log, caller)?;
+    let clock = Clock::system();
+    let logging = log::start(&loaded.config.log, caller, move || clock.now())?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(serve(&loaded, caller))?;
-    // Hashes that nobody waits for any more are not worth waiting for either.
     runtime.shutdown_background();
+    drop(logging);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -107,9 +109,7 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output 
 
 /// Prints what is served: a table, and for each contract a line that works when pasted.
 fn announce(app: &App, bound: SocketAddr) -> anyhow::Result<()> {
-    let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(["METHOD", "PATH", "CONTRACT"]);
+    let mut table = table(["METHOD", "PATH", "CONTRACT"]);
     for mounted in &app.contracts {
         let title = match mounted.contract.title.as_str() {
             "" => mounted.name.clone(),

@@ -7,7 +7,7 @@ use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{Caller, Failure, StoreArgs};
+use super::{Caller, Failure, StoreArgs, table};
 use crate::config::{self, Loaded};
 use crate::password::{Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, Opening, Store, Who};
@@ -115,9 +115,7 @@ async fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let mut table = comfy_table::Table::new();
-    table.load_preset(comfy_table::presets::NOTHING);
-    table.set_header(["ID", "E-MAIL", "USER NAME", "NAME", "STATUS", "REGISTERED"]);
+    let mut table = table(["ID", "E-MAIL", "USER NAME", "NAME", "STATUS", "REGISTERED"]);
     for user in &users {
         let text = |text: &Option<String>| printable(text.as_deref().unwrap_or("-"));
         table.add_row([
