@@ -49,7 +49,11 @@ pub struct Started {
 ///
 /// # Errors
 /// See [`StartError`].
-pub async fn start(loaded: &Loaded, bound: std::net::SocketAddr, colour: bool) -> Result<Started, StartError> {
+pub async fn start(
+    loaded: &Loaded,
+    bound: std::net::SocketAddr,
+    colour: bool,
+) -> Result<Started, StartError> {
     let config = &loaded.config;
     let mut check = Check { loaded, colour, refused: Vec::new(), warnings: Vec::new() };
     let contracts = check.contracts();
@@ -118,11 +122,16 @@ impl Check<'_> {
         let mut out: Vec<Arc<Mounted>> = Vec::new();
         for mount in mounts {
             let Some((name, contract)) = self.contract(&mount.contract) else { continue };
-            let prefix = mount.prefix.unwrap_or_else(|| if alone { String::new() } else { format!("/{name}") });
+            let prefix =
+                mount.prefix.unwrap_or_else(|| if alone { String::new() } else { format!("/{name}") });
             for secret in contract.secrets() {
                 if !self.loaded.config.secrets.contains_key(secret) {
                     let hint = format!("set VESTIBULE_SECRETS_{} or secrets.{secret}", secret.to_uppercase());
-                    self.refuse("contracts", format!("names {name}, which needs the secret `{secret}`"), Some(hint));
+                    self.refuse(
+                        "contracts",
+                        format!("names {name}, which needs the secret `{secret}`"),
+                        Some(hint),
+                    );
                 }
             }
             out.push(Arc::new(Mounted { name, prefix, contract }));
@@ -141,7 +150,9 @@ impl Check<'_> {
     fn contract(&mut self, name_or_file: &str) -> Option<(String, Contract)> {
         let shipped = SHIPPED.iter().find(|s| s.name == name_or_file);
         let (name, file, text) = match shipped {
-            Some(shipped) => (shipped.name.to_owned(), format!("contracts/{}.toml", shipped.name), shipped.text.to_owned()),
+            Some(shipped) => {
+                (shipped.name.to_owned(), format!("contracts/{}.toml", shipped.name), shipped.text.to_owned())
+            }
             None => match fs::read_to_string(name_or_file) {
                 Ok(text) => (stem(name_or_file), name_or_file.to_owned(), text),
                 Err(error) => {
@@ -198,7 +209,10 @@ impl Check<'_> {
 }
 
 fn every_shipped() -> Vec<Mount> {
-    SHIPPED.iter().map(|s| Mount { contract: s.name.to_owned(), prefix: Some(format!("/{}", s.name)) }).collect()
+    SHIPPED
+        .iter()
+        .map(|s| Mount { contract: s.name.to_owned(), prefix: Some(format!("/{}", s.name)) })
+        .collect()
 }
 
 fn stem(file: &str) -> String {
@@ -228,10 +242,14 @@ fn token_secret(
     if let Some(secret) = &config.token_secret {
         return Ok(secret.expose().to_vec());
     }
-    let path = url.sqlite_path().map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"));
+    let path = url
+        .sqlite_path()
+        .map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"));
     let failed = |source| StartError::Secret { path: path.clone(), source };
     match fs::read(&path) {
-        Ok(bytes) if bytes.trim_ascii().len() >= Config::TOKEN_SECRET_BYTES => return Ok(bytes.trim_ascii().to_vec()),
+        Ok(bytes) if bytes.trim_ascii().len() >= Config::TOKEN_SECRET_BYTES => {
+            return Ok(bytes.trim_ascii().to_vec());
+        }
         Ok(_) => return Err(failed(io::Error::other("it is shorter than 32 bytes"))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(failed(error)),
@@ -258,8 +276,10 @@ fn token_secret(
 fn create(path: &Path, text: &str) -> io::Result<()> {
     use std::os::unix::fs::OpenOptionsExt;
     let beside = path.with_extension(format!("token-secret.{}", std::process::id()));
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    let written = writeln!(file, "{text}").and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
+    let mut file =
+        fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    let written =
+        writeln!(file, "{text}").and_then(|()| file.sync_all()).and_then(|()| fs::hard_link(&beside, path));
     fs::remove_file(&beside)?;
     written
 }

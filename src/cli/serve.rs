@@ -37,7 +37,8 @@ pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> 
     let loaded = args.server.load(caller)?;
     let clock = Clock::system();
     let logging = log::start(&loaded.config.log, caller, move || clock.now())?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(serve(&loaded, caller))?;
     runtime.shutdown_background();
     drop(logging);
@@ -72,7 +73,12 @@ async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
     let finished = tokio::time::timeout(config.shutdown_grace, app.tasks.wait()).await.is_ok();
     app.store.clone().close().await;
     app.passwords.close();
-    tracing::info!(connections = drained.finished, cut = drained.cut, registrations_finished = finished, "stopped");
+    tracing::info!(
+        connections = drained.finished,
+        cut = drained.cut,
+        registrations_finished = finished,
+        "stopped"
+    );
     Ok(())
 }
 

@@ -82,7 +82,8 @@ struct VerifyArgs {
 }
 
 pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     match args.command {
         UserCommand::List(args) => {
             let loaded = args.store.clone().load(caller)?;
@@ -218,7 +219,11 @@ async fn find(store: &Store, who: &str) -> anyhow::Result<Option<User>> {
             return Ok(Some(user));
         }
     }
-    if who.is_empty() { Err(Failure::refused(anyhow!("say whom: an id, an address or a user name"))) } else { Ok(None) }
+    if who.is_empty() {
+        Err(Failure::refused(anyhow!("say whom: an id, an address or a user name")))
+    } else {
+        Ok(None)
+    }
 }
 
 fn as_json(user: &User) -> serde_json::Value {

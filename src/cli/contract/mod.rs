@@ -1,12 +1,19 @@
 //! `vestibule contract`: what the contracts accept and answer.
 
+mod check;
+mod new;
+mod openapi;
+mod prove;
+mod schema;
+mod try_out;
+
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
-use super::{Caller, Failure, table};
+use crate::cli::{Caller, Failure, table};
 use crate::contract::{self, Contract, Level, SHIPPED};
 
 /// Look at the contracts
@@ -20,6 +27,13 @@ pub(super) struct ContractArgs {
 enum ContractCommand {
     List(ListArgs),
     Show(ShowArgs),
+    Check(check::CheckArgs),
+    #[command(name = "try")]
+    TryOut(try_out::TryArgs),
+    New(new::NewArgs),
+    Prove(prove::ProveArgs),
+    Openapi(openapi::OpenapiArgs),
+    Schema(schema::SchemaArgs),
 }
 
 /// List the shipped contracts
@@ -46,13 +60,20 @@ pub(super) fn run(args: ContractArgs, caller: &Caller) -> anyhow::Result<ExitCod
     match args.command {
         ContractCommand::List(args) => list(&args),
         ContractCommand::Show(args) => show(&args, caller),
+        ContractCommand::Check(args) => check::run(&args, caller),
+        ContractCommand::TryOut(args) => try_out::run(&args, caller),
+        ContractCommand::New(args) => new::run(&args, caller),
+        ContractCommand::Prove(args) => prove::run(&args, caller),
+        ContractCommand::Openapi(args) => openapi::run(&args, caller),
+        ContractCommand::Schema(args) => schema::run(&args, caller),
     }
 }
 
 fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let mut rows = Vec::new();
     for shipped in SHIPPED {
-        let contract = contract::shipped(shipped.name).ok_or_else(|| anyhow!("{} is broken", shipped.name))?;
+        let contract =
+            contract::shipped(shipped.name).ok_or_else(|| anyhow!("{} is broken", shipped.name))?;
         rows.push((shipped.name, contract));
     }
     let mut out = std::io::stdout().lock();
@@ -86,14 +107,16 @@ pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(Strin
         Some(shipped) => shipped.text.to_owned(),
         None => std::fs::read_to_string(name_or_file).map_err(|error| {
             let names = SHIPPED.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
-            Failure::refused(anyhow!("{name_or_file} is neither a shipped contract ({names}) nor a file: {error}"))
+            Failure::refused(anyhow!(
+                "{name_or_file} is neither a shipped contract ({names}) nor a file: {error}"
+            ))
         })?,
     };
     let loaded = contract::load(&text);
     let errors: Vec<_> = loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
-    let name = std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
-    loaded
-        .contract
-        .map(|contract| (name.into_owned(), contract))
-        .ok_or_else(|| Failure::refused(anyhow!("{}", contract::render(name_or_file, &text, &errors, caller.colour))))
+    let name =
+        std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
+    loaded.contract.map(|contract| (name.into_owned(), contract)).ok_or_else(|| {
+        Failure::refused(anyhow!("{}", contract::render(name_or_file, &text, &errors, caller.colour)))
+    })
 }
