@@ -153,7 +153,7 @@ fn parse(text: &str) -> (String, Vec<String>) {
 }
 
 /// A request as it goes over the wire; what every client adds by itself is added here.
-fn wire(request: &str) -> Vec<u8> {
+pub(crate) fn wire(request: &str) -> Vec<u8> {
     let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
     let has = |name: &str| head.lines().any(|l| l.to_ascii_lowercase().starts_with(name));
     let mut out = String::new();

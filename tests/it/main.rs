@@ -5,4 +5,5 @@ mod cli;
 mod goldens;
 mod harness;
 mod limits;
+mod reference;
 mod stores;
