@@ -19,6 +19,7 @@ mod outcome;
 mod place;
 mod rehearse;
 mod rules;
+mod schema;
 mod shipped;
 mod template;
 
@@ -30,6 +31,7 @@ pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;
+pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};
