@@ -5,5 +5,6 @@ mod cli;
 mod goldens;
 mod harness;
 mod limits;
+mod openapi;
 mod reference;
 mod stores;

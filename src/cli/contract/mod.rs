@@ -96,7 +96,8 @@ fn row(name: &str, contract: &Contract) -> serde_json::Value {
 
 fn show(args: &ShowArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let (name, contract) = read(&args.name, caller)?;
-    write!(std::io::stdout().lock(), "{}", contract::describe(&contract, &name))?;
+    let text = contract::describe(&contract, &name, &contract.register.path);
+    write!(std::io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
 
