@@ -65,7 +65,7 @@ pub(super) fn run(args: ContractArgs, caller: &Caller) -> anyhow::Result<ExitCod
         ContractCommand::New(args) => new::run(&args, caller),
         ContractCommand::Prove(args) => prove::run(&args, caller),
         ContractCommand::Openapi(args) => openapi::run(&args, caller),
-        ContractCommand::Schema(args) => schema::run(&args, caller),
+        ContractCommand::Schema(args) => schema::run(&args),
     }
 }
 
