@@ -6,10 +6,11 @@ use super::decode::{Fields, Secrets};
 use super::encode::{
     Circumstances, EncodeError, FieldError, Mint, Registered, Reply, Scene, created_scene, refused_scene,
 };
+use super::language::OWN_DEMANDS;
 use super::load::position;
 use super::rules::{Said, check_scene, message_scene, shown_inputs};
 use super::template::{Hidden, Template, Trace, UseKind, from_json};
-use super::{Contract, Field, JsonType, Outcome, Rule, Says};
+use super::{Contract, Field, JsonType, Outcome, Rule, Says, Unknown};
 use jiff::Timestamp;
 use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
@@ -227,6 +228,9 @@ impl Rehearsal<'_> {
         let mut out: Vec<Vec<FieldError>> = every.iter().map(|e| vec![e.clone()]).collect();
         out.push(all.iter().take(2).cloned().collect());
         out.push(all);
+        if *outcome == Outcome::Invalid {
+            out.extend(self.own_demands(sample));
+        }
         let errors_expected = matches!(outcome, Outcome::Invalid | Outcome::Taken | Outcome::Named(_));
         if errors_expected {
             out.retain(|list| !list.is_empty());
@@ -239,6 +243,14 @@ impl Rehearsal<'_> {
             }
         }
         out
+    }
+
+    /// What no rule of the contract demands: that members are known, and that a value is what `into` says.
+    fn own_demands(&self, sample: &Sample) -> Vec<Vec<FieldError>> {
+        let operation = &self.contract.register;
+        let Some(i) = operation.fields.iter().position(|f| f.into.is_some()) else { return Vec::new() };
+        let demands = OWN_DEMANDS.iter().filter(|d| **d != "unknown" || operation.unknown == Unknown::Refuse);
+        demands.map(|d| vec![self.error(&operation.fields[i], &Rule::default(), d, sample, i)]).collect()
     }
 
     fn error(
