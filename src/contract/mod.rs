@@ -28,6 +28,7 @@ pub use decode::{Fields, Refusal, Request, Secrets};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;
+pub(crate) use outcome::phrase;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};
