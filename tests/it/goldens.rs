@@ -73,15 +73,20 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/examples")
 }
 
-/// Every contract file of the repository by name.
+/// Every contract of the repository by name.
 fn contracts() -> Vec<(String, Contract)> {
+    files().into_iter().map(|path| (stem(&path), load(&path))).collect()
+}
+
+/// Every contract file of the repository.
+fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
     let files =
         [folder.clone(), folder.join("wild")].into_iter().filter_map(|f| fs::read_dir(f).ok()).flatten();
     let mut paths: Vec<PathBuf> = files.flatten().map(|f| f.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     paths.sort();
-    paths.into_iter().map(|path| (stem(&path), load(&path))).collect()
+    paths
 }
 
 fn stem(path: &Path) -> String {
@@ -95,16 +100,16 @@ fn load(path: &Path) -> Contract {
     loaded.contract.unwrap_or_else(|| panic!("{shown}"))
 }
 
-/// One file of exchanges.
+/// One file of exchanges, and the contract file that it is about.
 struct Golden {
-    contract: String,
+    contract: PathBuf,
     path: PathBuf,
 }
 
 fn all() -> Vec<Golden> {
     let mut out = Vec::new();
-    for (contract, _) in contracts() {
-        let folder = fs::read_dir(examples().join(&contract)).into_iter().flatten().flatten();
+    for contract in files() {
+        let folder = fs::read_dir(examples().join(stem(&contract))).into_iter().flatten().flatten();
         out.extend(folder.map(|file| Golden { contract: contract.clone(), path: file.path() }));
     }
     out.sort_by(|a, b| a.path.cmp(&b.path));
@@ -113,8 +118,7 @@ fn all() -> Vec<Golden> {
 
 impl Golden {
     async fn run(&self, database: Database, bless: bool) -> Option<String> {
-        let contract = contracts_by_name(&self.contract);
-        let server = Server::start(&self.contract, contract, database.open().await).await;
+        let server = Server::start(&stem(&self.contract), load(&self.contract), database.open().await).await;
         let text = fs::read_to_string(&self.path).expect("an example");
         let (comment, blocks) = parse(&text);
         if comment.contains("given: the store is closed") {
@@ -138,10 +142,6 @@ impl Golden {
         }
         (out != text).then(|| format!("{} differs; expected:\n{text}\nanswered:\n{out}", self.path.display()))
     }
-}
-
-fn contracts_by_name(name: &str) -> Contract {
-    contracts().into_iter().find(|(n, _)| n == name).map(|(_, contract)| contract).expect("a known contract")
 }
 
 /// The comment at the top, and the blocks between lines of `---`.
