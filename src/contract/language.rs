@@ -120,7 +120,9 @@ pub const REGISTER: &[Word] = &[
         "says",
         Kind::Says(SAYS),
         "{}",
-        "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once.",
+        "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once. Two \
+         demands are the server's own: `unknown`, and `meaning`, which a value breaks that passed every rule and yet \
+         is not what `into` says (a user name with a space, a text with NUL).",
     ),
     word(
         "tokens",
@@ -157,7 +159,13 @@ pub const FIELD: &[Word] = &[
         "Changes the value before rules and storage: `value | trim | lower`; it runs for absent values too, so \
          `value or \"member\"` is a default. Not on passwords.",
     ),
-    word("rules", Kind::Tables(RULE), "[]", "Run in order. A failed `required` or `type` ends the field."),
+    word(
+        "rules",
+        Kind::Tables(RULE),
+        "[]",
+        "Run in order. After a failed `required` only rules that demand it too still speak; a failed `type` ends the \
+         field.",
+    ),
 ];
 
 /// One of a field's `rules`: what it demands and what it says.
@@ -250,6 +258,9 @@ pub const DEMANDS: &[&str] = &[
     "check",
     "unique",
 ];
+
+/// What the server demands by itself; `says` may put it into words.
+pub const OWN_DEMANDS: &[&str] = &["unknown", "meaning"];
 
 /// What `format` may name.
 pub const FORMATS: &[&str] = &["email", "uuid", "date", "phone", "timezone", "uri"];

@@ -33,6 +33,7 @@ pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registere
 pub use load::{Loaded, load};
 pub use openapi::{Endpoint, openapi};
 pub use outcome::Outcome;
+pub(crate) use outcome::phrase;
 pub use samples::{Example, example_request};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};

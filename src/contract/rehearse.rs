@@ -4,11 +4,12 @@
 use super::complaint::{Complaint, Level};
 use super::decode::Fields;
 use super::encode::{Circumstances, EncodeError, FieldError, Reply, Scene, created_scene, refused_scene};
+use super::language::OWN_DEMANDS;
 use super::load::position;
 use super::rules::{Said, check_scene, message_scene, shown_inputs};
 use super::samples::{circumstances, complaint, limit, mint, registered};
 use super::template::{Hidden, Template, Trace, UseKind, from_json};
-use super::{Contract, Field, JsonType, Outcome, Rule, Says};
+use super::{Contract, Field, JsonType, Outcome, Rule, Says, Unknown};
 use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
@@ -220,6 +221,9 @@ impl Rehearsal<'_> {
         let mut out: Vec<Vec<FieldError>> = every.iter().map(|e| vec![e.clone()]).collect();
         out.push(all.iter().take(2).cloned().collect());
         out.push(all);
+        if *outcome == Outcome::Invalid {
+            out.extend(self.own_demands(sample));
+        }
         let errors_expected = matches!(outcome, Outcome::Invalid | Outcome::Taken | Outcome::Named(_));
         if errors_expected {
             out.retain(|list| !list.is_empty());
@@ -233,6 +237,17 @@ impl Rehearsal<'_> {
             }
         }
         out
+    }
+
+    /// What no rule of the contract demands: that members are known, and that a value is what `into` says.
+    fn own_demands(&self, sample: &Sample) -> Vec<Vec<FieldError>> {
+        let operation = &self.contract.register;
+        let Some(i) = operation.fields.iter().position(|f| f.into.is_some()) else { return Vec::new() };
+        let demands = OWN_DEMANDS.iter().filter(|d| **d != "unknown" || operation.unknown == Unknown::Refuse);
+        let value = || sample.fields.inputs[i].clone();
+        demands
+            .map(|d| vec![complaint(operation, &operation.fields[i], &Rule::default(), d, value())])
+            .collect()
     }
 
     fn judge(&mut self, outcome: &Outcome, reply: Result<Reply, EncodeError>) {

@@ -148,7 +148,11 @@ impl Run<'_> {
         let value = input.filter(|v| !v.is_null());
         let explicit = field.rules.iter().any(|r| r.json_type.is_some());
         let mut typed = field.rules.is_empty() && field.into.is_none() || phase != 1 && !explicit;
+        let mut missing = false;
         for rule in field.rules.iter().filter(|r| r.phase == phase) {
+            if missing && !rule.required {
+                continue;
+            }
             if rule.condition.as_ref().is_some_and(|c| !self.holds(c, input, true)) {
                 continue;
             }
@@ -169,14 +173,15 @@ impl Run<'_> {
                 }
             };
             let Some(broken) = broken else { continue };
-            let ends = matches!(broken.demand, "required" | "type");
+            missing |= broken.demand == "required";
+            let ends = broken.demand == "type";
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             self.errors.push(speaker.say(field, Some(rule), broken, input));
             if ends || self.operation.errors != Collect::All || self.full() {
                 return;
             }
         }
-        if let Some(value) = value.filter(|v| !typed && !explicit && !field.json_type().fits(v)) {
+        if let Some(value) = value.filter(|v| !missing && !typed && !explicit && !field.json_type().fits(v)) {
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             let broken = Broken::new("type", field.json_type().name());
             self.errors.push(speaker.say(field, None, broken, Some(value)));
@@ -217,10 +222,10 @@ impl Run<'_> {
         if let Some(pattern) = rule.patterns.iter().find(|p| !p.is_match(text)) {
             return Some(Broken::new("pattern", pattern.as_str()));
         }
-        if let Some(format) = rule.format {
-            if let Err(reason) = well_formed(format, text) {
-                return Some(Broken { reason, ..Broken::new("format", format) });
-            }
+        if let Some(format) = rule.format
+            && let Err(reason) = well_formed(format, text)
+        {
+            return Some(Broken { reason, ..Broken::new("format", format) });
         }
         if let Some(name) = &rule.secret {
             let known = self.now.secrets.named(name).unwrap_or_default();
@@ -436,4 +441,84 @@ pub(super) fn stored_value(operation: &Operation, fields: &Fields, meaning: &Mea
     let found =
         pairs.into_iter().find(|(f, _)| f.into.as_ref() == Some(meaning)).and_then(|(_, v)| v.as_ref());
     found.map_or(Value::from(()), from_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::{Circumstances, Contract, Request, load};
+    use bytes::Bytes;
+    use http::HeaderMap;
+
+    const CONTRACT: &str = r#"
+[register]
+path = "/"
+says.meaning = { message = "{{ field }} cannot be used", code = 9 }
+fields = [
+  { name = "username", clean = "value | trim", rules = [
+      { required = true, code = "blank" },
+      { pattern = "a", code = "silent" },
+      { required = true, min_length = 2, code = "short" } ] },
+  { name = "password", rules = [{ required = true }, { min_length = 8 }] },
+]
+[register.created]
+body = ""
+[register.invalid]
+body = '{}'
+"#;
+
+    fn contract() -> Contract {
+        load(CONTRACT).contract.expect("this contract is right")
+    }
+
+    fn now() -> Circumstances {
+        Circumstances {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            random: uuid::Uuid::nil(),
+            request_id: "1".into(),
+            path: "/".into(),
+            base_url: "".into(),
+            secrets: std::sync::Arc::default(),
+        }
+    }
+
+    async fn codes(body: &'static str) -> Vec<String> {
+        let (headers, body) = (HeaderMap::new(), Bytes::from_static(body.as_bytes()));
+        let request = Request { query: None, headers: &headers, body: &body };
+        match contract().decode(request, &now()).await {
+            Ok(_) => Vec::new(),
+            Err(refusal) => refusal.errors.iter().map(|e| format!("{}: {}", e.field, e.code)).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_required_only_rules_that_demand_it_too_speak() {
+        let expected = ["username: \"blank\"", "username: \"short\"", "password: \"required\""];
+        for body in ["{}", r#"{"username":null,"password":null}"#, r#"{"username":" ","password":""}"#] {
+            assert_eq!(codes(body).await, expected, "{body}");
+        }
+        assert_eq!(
+            codes(r#"{"username":"b","password":"longenough"}"#).await,
+            ["username: \"silent\"", "username: \"short\""]
+        );
+    }
+
+    #[tokio::test]
+    async fn clean_turns_no_wrong_type_into_a_right_one() {
+        assert_eq!(codes(r#"{"username":12,"password":"longenough"}"#).await, ["username: \"blank\""]);
+    }
+
+    #[tokio::test]
+    async fn the_catalogue_words_a_value_that_means_nothing() {
+        let (headers, body) =
+            (HeaderMap::new(), Bytes::from_static(br#"{"username":"a b","password":"longenough"}"#));
+        let contract = contract();
+        let request = Request { query: None, headers: &headers, body: &body };
+        let fields = contract.decode(request, &now()).await.expect("every rule passed");
+        let problems = crate::user::NewUser::parse(contract.submitted(&fields)).expect_err("a space");
+        let refusal = contract.misunderstood(fields, &problems, &now());
+        assert_eq!(
+            (refusal.errors[0].code.clone(), &*refusal.errors[0].message),
+            (9.into(), "username cannot be used")
+        );
+    }
 }

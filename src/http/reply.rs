@@ -1,9 +1,10 @@
 //! From a contract's reply to bytes, and the answers that belong to no contract (RFC 9457).
 
-use crate::contract::Reply;
+use crate::contract::{Reply, phrase};
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 /// The header that names a request in the log.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -11,7 +12,14 @@ pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 /// Writes a contract's reply.
 pub(super) fn respond(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.canonical_reason().is_none() {
+        // Without one of its own, a status that is not registered (419) would go out as `<none>`.
+        if let Ok(phrase) = ReasonPhrase::try_from(phrase(reply.status).as_bytes()) {
+            response.extensions_mut().insert(phrase);
+        }
+    }
+    *response.status_mut() = status;
     for (name, value) in reply.headers {
         response.headers_mut().append(name, value);
     }

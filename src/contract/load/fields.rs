@@ -2,7 +2,7 @@
 
 use super::source::{Held, Item, Source, Table, Text};
 use super::vocabulary;
-use crate::contract::language::{self, DEMANDS, nearest};
+use crate::contract::language::{self, DEMANDS, OWN_DEMANDS, nearest};
 use crate::contract::place::Place;
 use crate::contract::template::{Expr, Format, Names, Template};
 use crate::contract::{Field, JsonType, Outcome, Rule, Says};
@@ -364,7 +364,7 @@ pub(super) fn says(
 ) -> BTreeMap<&'static str, Says> {
     let mut out = BTreeMap::new();
     let known = vocabulary::message(fields);
-    let demands: Vec<&'static str> = DEMANDS.iter().copied().chain(["unknown"]).collect();
+    let demands: Vec<&'static str> = DEMANDS.iter().chain(OWN_DEMANDS).copied().collect();
     for entry in register.table("says").map(|t| t.entries).unwrap_or_default() {
         let Some(demand) = demands.iter().find(|d| **d == entry.key) else {
             let help = match nearest(&entry.key, demands.iter().copied()) {

@@ -117,18 +117,41 @@ pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
 }
 
 /// A value inside a header: everything that could end, split or extend it is percent-encoded; a well-formed
-/// `%XX` stays, so that an address that is already encoded is not encoded twice.
+/// `%XX` stays, so that an address that is already encoded is not encoded twice. What the filter `date` wrote may
+/// hold spaces and commas besides: no client's text is in it.
 pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
     let text = plain(value)?;
     let bytes = text.as_bytes();
+    let own: &[u8] = if value.is_safe() { b" ," } else { b"" };
     for (i, byte) in bytes.iter().enumerate() {
         let encoded =
             *byte == b'%' && bytes.len() > i + 2 && bytes[i + 1..i + 3].iter().all(u8::is_ascii_hexdigit);
-        if encoded || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte) {
+        if encoded
+            || own.contains(byte)
+            || byte.is_ascii_alphanumeric()
+            || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte)
+        {
             out.push(char::from(*byte));
         } else {
             out.push_str(&format!("%{byte:02X}"));
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_headers_only_dates_keep_spaces_and_commas() {
+        let written = |value: Value| {
+            let mut out = String::new();
+            header(&mut out, &value).unwrap();
+            out
+        };
+        assert_eq!(written(Value::from("a, b; c%41")), "a%2C%20b%3B%20c%41");
+        let date = Value::from_safe_string("Mon, 10 Jun 2024 13:34:56 GMT; x\r\n".to_owned());
+        assert_eq!(written(date), "Mon, 10 Jun 2024 13:34:56 GMT%3B x%0D%0A");
+    }
 }
