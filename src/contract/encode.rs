@@ -73,13 +73,18 @@ pub struct Registered {
     pub password_sha256: Option<String>,
 }
 
+/// Makes a JWT of claims.
+type Sign = dyn Fn(&str) -> String + Send + Sync;
+/// Makes bytes random.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// How tokens are made: by whoever holds the key and the randomness.
 #[derive(Clone)]
 pub struct Mint {
     /// Signs claims (a JSON object) as a JWT.
-    pub sign: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    pub sign: Arc<Sign>,
     /// Fills bytes with randomness.
-    pub fill: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub fill: Arc<Fill>,
 }
 
 impl fmt::Debug for Mint {
