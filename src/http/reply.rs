@@ -41,6 +41,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
 }
 
 /// What every answer carries, unless its contract says otherwise: nobody caches it, sniffs it or leaks its address.
+/// Answers that are not logged have no request id.
 pub(super) fn guarded(mut response: Response<Body>, request_id: &str) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in
@@ -48,7 +49,7 @@ pub(super) fn guarded(mut response: Response<Body>, request_id: &str) -> Respons
     {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if let Some(id) = HeaderValue::from_str(request_id).ok().filter(|id| !id.is_empty()) {
         headers.entry(X_REQUEST_ID).or_insert(id);
     }
     response
