@@ -5,10 +5,11 @@ use super::write;
 use crate::contract::language::duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters};
 use regex::Regex;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{LazyLock, Mutex};
 
 /// Filters of the language.
@@ -103,33 +104,39 @@ fn absent(value: &Value) -> bool {
 /// A value as text; rooms, lists and hidden values have none. What was not sent is an error, so that `clean`
 /// leaves it absent and a rule over it is broken.
 fn text(value: &Value) -> Result<String, Error> {
-    if absent(value) {
-        return refuse("there is no value here");
+    match value.kind() {
+        _ if absent(value) => refuse("there is no value here"),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list or map is not text"),
+        _ => write::plain(value),
     }
-    write::plain(value)
 }
 
 /// `errors | by("field")`: groups in order of first appearance; with a second name, that member of each.
 fn by(list: Value, key: &str, member: Option<&str>) -> Result<Value, Error> {
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    // By what is written: 1 and "1" are one key of a JSON object.
+    let mut known: HashMap<String, usize> = HashMap::new();
     for item in list.try_iter()? {
-        let group = item.get_attr(key)?;
-        if group.is_undefined() {
-            return refuse(format!("errors have no `{key}`"));
-        }
+        let group = attribute(&item, key)?;
         let value = match member {
-            Some(member) => item.get_attr(member)?,
+            Some(member) => attribute(&item, member)?,
             None => item,
         };
-        if value.is_undefined() {
-            return refuse(format!("errors have no `{}`", member.unwrap_or_default()));
-        }
-        match groups.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, values)) => values.push(value),
-            None => groups.push((group, vec![value])),
+        let next = groups.len();
+        match known.entry(text(&group)?) {
+            Entry::Occupied(at) => groups[*at.get()].1.push(value),
+            Entry::Vacant(new) => {
+                new.insert(next);
+                groups.push((group, vec![value]));
+            }
         }
     }
     Ok(Value::from_pairs(groups.into_iter().map(|(k, v)| (k, Value::from(v)))))
+}
+
+fn attribute(item: &Value, name: &str) -> Result<Value, Error> {
+    let value = item.get_attr(name)?;
+    if value.is_undefined() { refuse(format!("the items have no `{name}`")) } else { Ok(value) }
 }
 
 fn time(value: &Value) -> Result<Timestamp, Error> {
@@ -179,8 +186,12 @@ fn replace(value: Value, from: &str, to: &str) -> Result<String, Error> {
     if from.is_empty() {
         return refuse("`replace` needs something to look for");
     }
-    let out = text.replace(from, to);
-    if out.len() > MOST_TEXT { refuse("this text grows too long") } else { Ok(out) }
+    let grown = text.len() + text.matches(from).count().saturating_mul(to.len());
+    if grown > MOST_TEXT + text.len() {
+        refuse("this text grows too long")
+    } else {
+        Ok(text.replace(from, to))
+    }
 }
 
 fn join(list: Value, separator: Option<&str>) -> Result<String, Error> {
@@ -211,12 +222,15 @@ fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
 fn similar(a: Value, b: Value) -> bool {
     let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    b.split(|c: char| !c.is_alphanumeric()).chain([b.as_str()]).filter(|part| part.chars().count() > 2).any(
-        |part| {
-            let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
-            (a.contains(part) || part.contains(a.as_str())) && 10 * short >= 7 * long
-        },
-    )
+    let near = |part: &str| {
+        // The lengths first: a long text has many parts, and few of them are as long as the other text.
+        let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
+        10 * short >= 7 * long && (a.contains(part) || part.contains(a.as_str()))
+    };
+    b.split(|c: char| !c.is_alphanumeric())
+        .chain([b.as_str()])
+        .filter(|part| part.chars().nth(2).is_some())
+        .any(near)
 }
 
 fn common_password(password: &str) -> bool {
@@ -228,17 +242,19 @@ fn common_password(password: &str) -> bool {
 /// Patterns are compiled once; the loader has already checked each literal one.
 fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &str) -> Result<bool, Error> {
     let Some(text) = value.as_str() else { return Ok(false) };
-    let mut known = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(regex) = known.get(pattern) {
+    // Patterns come from contracts only, so there are few of them; the lock is not held while one is matched.
+    let known = |patterns: &Mutex<HashMap<String, Regex>>| {
+        patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(pattern).cloned()
+    };
+    if let Some(regex) = known(patterns) {
         return Ok(regex.is_match(text));
     }
     let regex = crate::contract::language::pattern(pattern)
         .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))?;
-    let found = regex.is_match(text);
-    if known.len() < 1024 {
-        known.insert(pattern.to_owned(), regex);
-    }
-    Ok(found)
+    let mut patterns = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    patterns.insert(pattern.to_owned(), regex.clone());
+    drop(patterns);
+    Ok(regex.is_match(text))
 }
 
 /// Whether a value must never be written whole.
@@ -252,4 +268,47 @@ pub(super) fn unwritable(value: &Value) -> Option<String> {
 /// Tokens and random values become what they are when they are first written.
 pub(super) fn forced(value: &Value) -> Option<&Value> {
     value.downcast_object_ref::<Lazy>().map(Lazy::force)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value as Json, json};
+    use std::time::{Duration, Instant};
+
+    fn eval(source: &str, value: Json) -> Result<Value, Error> {
+        let scene = Value::from_pairs([("value", super::super::from_json(&value))]);
+        ENGINE.compile_expression(source).unwrap().eval(scene)
+    }
+
+    #[test]
+    fn groups_have_one_key_each_as_json_writes_it() {
+        let mut out = String::new();
+        let list = json!([{ "k": 1, "v": "a" }, { "k": "1", "v": "b" }, { "k": null, "v": "c" }]);
+        write::json(&mut out, &eval("value | by('k', 'v')", list).unwrap(), 0).unwrap();
+        assert_eq!(out, r#"{"1":["a","b"],"":["c"]}"#);
+        assert!(eval("value | by('k')", json!([{ "k": [] }])).is_err());
+    }
+
+    #[test]
+    fn no_filter_or_function_takes_long_or_grows_without_bound() {
+        let started = Instant::now();
+        let many: Vec<Json> = (0..20_000).map(|i| json!({ "k": i })).collect();
+        assert!(eval("value | by('k')", many.into()).is_ok());
+        let words = "abcd ".repeat(13_000);
+        assert!(eval("similar(value, value)", words.clone().into()).is_ok());
+        assert!(eval("similar('a' ~ value, value)", words.into()).is_ok());
+        assert!(eval("value | replace('a', value)", "a".repeat(60_000).into()).is_err());
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
+
+    #[test]
+    fn similar_finds_the_larger_part_of_another_answer() {
+        let similar = |a: &str, b: &str| similar(a.into(), b.into());
+        assert!(similar("ann.lee@x.org", "Ann.Lee@x.org"));
+        assert!(similar("johanna1", "johanna"));
+        assert!(similar("johanna1", "Johanna Lee"));
+        assert!(!similar("johanna and thirty other characters", "johanna"));
+        assert!(!similar("ab", "ab"));
+    }
 }
