@@ -5,6 +5,8 @@
 //! it writes escaped text.
 
 mod engine;
+#[cfg(test)]
+mod fuzz;
 mod json;
 mod names;
 mod parse;
