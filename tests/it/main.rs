@@ -3,3 +3,4 @@
 mod goldens;
 mod harness;
 mod limits;
+mod refusals;
