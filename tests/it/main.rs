@@ -11,4 +11,5 @@ mod limits;
 mod openapi;
 mod process;
 mod reference;
+mod refusals;
 mod stores;

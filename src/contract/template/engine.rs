@@ -5,10 +5,11 @@ use super::write;
 use crate::contract::language::duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters};
 use regex::Regex;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{LazyLock, Mutex};
 
 /// Filters of the language.
@@ -103,10 +104,11 @@ fn absent(value: &Value) -> bool {
 /// A value as text; rooms, lists and hidden values have none. What was not sent is an error, so that `clean`
 /// leaves it absent and a rule over it is broken.
 fn text(value: &Value) -> Result<String, Error> {
-    if absent(value) {
-        return refuse("there is no value here");
+    match value.kind() {
+        _ if absent(value) => refuse("there is no value here"),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list or map is not text"),
+        _ => write::plain(value),
     }
-    write::plain(value)
 }
 
 /// What a filter makes of a text. Null, numbers, booleans, lists and maps are no text and stay what they are, so that
@@ -122,24 +124,29 @@ fn changed(value: Value, change: impl FnOnce(&str) -> Result<String, Error>) -> 
 /// `errors | by("field")`: groups in order of first appearance; with a second name, that member of each.
 fn by(list: Value, key: &str, member: Option<&str>) -> Result<Value, Error> {
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    // By what is written: 1 and "1" are one key of a JSON object.
+    let mut known: HashMap<String, usize> = HashMap::new();
     for item in list.try_iter()? {
-        let group = item.get_attr(key)?;
-        if group.is_undefined() {
-            return refuse(format!("errors have no `{key}`"));
-        }
+        let group = attribute(&item, key)?;
         let value = match member {
-            Some(member) => item.get_attr(member)?,
+            Some(member) => attribute(&item, member)?,
             None => item,
         };
-        if value.is_undefined() {
-            return refuse(format!("errors have no `{}`", member.unwrap_or_default()));
-        }
-        match groups.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, values)) => values.push(value),
-            None => groups.push((group, vec![value])),
+        let next = groups.len();
+        match known.entry(text(&group)?) {
+            Entry::Occupied(at) => groups[*at.get()].1.push(value),
+            Entry::Vacant(new) => {
+                new.insert(next);
+                groups.push((group, vec![value]));
+            }
         }
     }
     Ok(Value::from_pairs(groups.into_iter().map(|(k, v)| (k, Value::from(v)))))
+}
+
+fn attribute(item: &Value, name: &str) -> Result<Value, Error> {
+    let value = item.get_attr(name)?;
+    if value.is_undefined() { refuse(format!("the items have no `{name}`")) } else { Ok(value) }
 }
 
 fn time(value: &Value) -> Result<Timestamp, Error> {
@@ -191,8 +198,12 @@ fn replace(value: Value, from: &str, to: &str) -> Result<Value, Error> {
         return refuse("`replace` needs something to look for");
     }
     changed(value, |text| {
-        let out = text.replace(from, to);
-        if out.len() > MOST_TEXT { refuse("this text grows too long") } else { Ok(out) }
+        let grown = text.len() + text.matches(from).count().saturating_mul(to.len());
+        if grown > MOST_TEXT + text.len() {
+            refuse("this text grows too long")
+        } else {
+            Ok(text.replace(from, to))
+        }
     })
 }
 
@@ -225,12 +236,14 @@ fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
 fn similar(a: Value, b: Value) -> bool {
     let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
+    let long = a.chars().count();
     let words = b.split(|c: char| !c.is_alphanumeric() && c != '_');
-    !b.is_empty() && words.chain([b.as_str()]).any(|part| alike(&a, part))
+    !b.is_empty() && words.chain([b.as_str()]).any(|part| alike(&a, long, part))
 }
 
-fn alike(password: &str, part: &str) -> bool {
-    let (long, short) = (password.chars().count(), part.chars().count());
+/// `long` is the password's length, counted once: a long answer has many parts.
+fn alike(password: &str, long: usize, part: &str) -> bool {
+    let short = part.chars().count();
     if short == 0 || long >= 10 * short && 20 * short < 7 * long {
         return false;
     }
@@ -251,17 +264,19 @@ fn common_password(password: &str) -> bool {
 /// Patterns are compiled once; the loader has already checked each literal one.
 fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &str) -> Result<bool, Error> {
     let Some(text) = value.as_str() else { return Ok(false) };
-    let mut known = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(regex) = known.get(pattern) {
+    // Patterns come from contracts only, so there are few of them; the lock is not held while one is matched.
+    let known = |patterns: &Mutex<HashMap<String, Regex>>| {
+        patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(pattern).cloned()
+    };
+    if let Some(regex) = known(patterns) {
         return Ok(regex.is_match(text));
     }
     let regex = crate::contract::language::pattern(pattern)
         .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))?;
-    let found = regex.is_match(text);
-    if known.len() < 1024 {
-        known.insert(pattern.to_owned(), regex);
-    }
-    Ok(found)
+    let mut patterns = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    patterns.insert(pattern.to_owned(), regex.clone());
+    drop(patterns);
+    Ok(regex.is_match(text))
 }
 
 /// Whether a value must never be written whole.
@@ -280,6 +295,28 @@ pub(super) fn forced(value: &Value) -> Option<&Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn eval_json(source: &str, value: Json) -> Result<Value, Error> {
+        let scene = Value::from_pairs([("value", super::super::from_json(&value))]);
+        ENGINE.compile_expression(source).unwrap().eval(scene)
+    }
+
+    #[test]
+    fn groups_have_one_key_each_as_json_writes_it() {
+        let mut out = String::new();
+        let list = json!([{ "k": 1, "v": "a" }, { "k": "1", "v": "b" }, { "k": null, "v": "c" }]);
+        write::json(&mut out, &eval_json("value | by('k', 'v')", list).unwrap(), 0).unwrap();
+        assert_eq!(out, r#"{"1":["a","b"],"":["c"]}"#);
+        assert!(eval_json("value | by('k')", json!([{ "k": [] }])).is_err());
+    }
+
+    #[test]
+    fn no_filter_grows_without_bound() {
+        let many: Vec<Json> = (0..20_000).map(|i| json!({ "k": i })).collect();
+        assert!(eval_json("value | by('k')", many.into()).is_ok());
+        assert!(eval_json("value | replace('a', value)", "a".repeat(60_000).into()).is_err());
+    }
 
     fn eval(expression: &str, value: Value) -> Value {
         let compiled = ENGINE.compile_expression(expression).unwrap();

@@ -5,15 +5,17 @@ use super::json::escape_into;
 use super::values::Absent;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
+use std::fmt::Write as _;
 
-/// Lists and maps inside a value may be nested this deep.
-const MOST_DEPTH: usize = 16;
+/// Lists and maps inside a value may be nested this deep: a few levels more than a request may have.
+const MOST_DEPTH: usize = 40;
 
 fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, what))
 }
 
-/// A value as plain text: null and what was not sent are empty, a list or map has no text.
+/// A value as plain text: null and what was not sent are empty; a list or map, which only a client can bring here
+/// (the dry run refuses a contract's own), is its JSON.
 pub(super) fn plain(value: &Value) -> Result<String, Error> {
     let value = forced(value).unwrap_or(value);
     if value.is_undefined() {
@@ -25,7 +27,8 @@ pub(super) fn plain(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::None => Ok(String::new()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
-            refuse("a list or map cannot stand inside text")
+            let mut out = String::new();
+            json(&mut out, value, 0).map(|()| out)
         }
         _ => Ok(value.to_string()),
     }
@@ -69,6 +72,9 @@ pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), 
             for (i, key) in value.try_iter()?.enumerate() {
                 if i > 0 {
                     out.push(',');
+                }
+                if matches!(key.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
+                    return refuse("a list or map cannot be a key");
                 }
                 quoted(out, &plain(&key)?)?;
                 out.push(':');
@@ -133,7 +139,7 @@ pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
         {
             out.push(char::from(*byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     Ok(())
