@@ -219,7 +219,7 @@ impl Run<'_> {
 
     /// The first demand of a rule that a value does not meet.
     fn demand(&self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
-        if let Some(list) = rule.one_of.as_ref().filter(|list| !list.contains(value)) {
+        if let Some(list) = rule.one_of.as_ref().filter(|list| !list.iter().any(|one| same(one, value))) {
             return Some(Broken::new("enum", list.clone()));
         }
         if let Some(length) = length(rule, value) {
@@ -264,6 +264,15 @@ impl Run<'_> {
                 return;
             }
         }
+    }
+}
+
+/// Equality as JSON Schema has it: 1.0 is 1.
+fn same(a: &Json, b: &Json) -> bool {
+    match (a, b) {
+        (Json::Number(x), Json::Number(y)) => x == y || x.is_f64() != y.is_f64() && x.as_f64() == y.as_f64(),
+        (Json::Array(x), Json::Array(y)) => x.len() == y.len() && x.iter().zip(y).all(|(a, b)| same(a, b)),
+        _ => a == b,
     }
 }
 

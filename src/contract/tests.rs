@@ -1,5 +1,8 @@
 //! What a contract promises, whatever a client sends: asked through the same calls as the server makes.
 
+mod promises;
+mod schema;
+
 use super::template::Names;
 use super::*;
 use crate::clock::Clock;

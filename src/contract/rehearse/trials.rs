@@ -1,5 +1,6 @@
 //! The values with which a contract is tried.
 
+use super::Look;
 use crate::contract::decode::Fields;
 use crate::contract::place::{Place, Step};
 use crate::contract::template::UseKind;
@@ -32,6 +33,17 @@ pub(super) struct Sample {
     pub(super) hostile: bool,
     /// Whether only a refused request can look like this: required fields are absent.
     pub(super) refused: bool,
+}
+
+impl Sample {
+    /// Hostile texts lead into no other branches than plain ones.
+    pub(super) fn look(&self) -> Look {
+        match self {
+            Sample { plain: true, .. } => Look::Strict,
+            Sample { hostile: true, .. } => Look::Answer,
+            _ => Look::Branches,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]

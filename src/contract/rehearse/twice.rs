@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// A key that stands twice in one object of a JSON text.
-pub(super) fn twice(text: &str) -> Option<String> {
+pub(in crate::contract) fn twice(text: &str) -> Option<String> {
     let mut keys = Keys(None);
     let mut reader = serde_json::Deserializer::from_str(text);
     let _ = serde::de::DeserializeSeed::deserialize(&mut keys, &mut reader);

@@ -151,7 +151,10 @@ fn branches(nodes: &[Node], out: &mut Vec<std::ops::Range<usize>>) {
         match node {
             Node::If { branches: list, otherwise } => {
                 for branch in list {
-                    out.push(branch.tag.clone());
+                    // The separator of a list that never has two items is harmless.
+                    if let parse::Condition::Expr(_) = branch.condition {
+                        out.push(branch.tag.clone());
+                    }
                     branches(&branch.body, out);
                 }
                 out.extend(otherwise.iter().map(|o| o.tag.clone()));
