@@ -1,10 +1,11 @@
 //! From a configuration to a running [`App`], or every reason why not.
 
-use crate::app::{App, Mounted};
+use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Mount};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Secrets};
 use crate::http::{Collision, Routes};
+use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
@@ -78,6 +79,7 @@ pub async fn start(
     }
     let clock = Clock::system();
     let secret = token_secret(config, &url, &clock, &mut warnings)?;
+    let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
     let app = App {
         clock,
         passwords,
@@ -88,6 +90,7 @@ pub async fn start(
         base_url: config.base_url.or_bound(bound).into(),
         body_limit: usize::try_from(config.limits.body.bytes()).unwrap_or(usize::MAX),
         tasks: TaskTracker::new(),
+        metrics,
     };
     Ok(Started { app: Arc::new(app), warnings })
 }

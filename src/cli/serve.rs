@@ -3,19 +3,22 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Failure, ServerArgs, log, table};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, Loaded};
+use crate::config::{self, Config, Loaded};
 use crate::contract;
-use crate::http::{self, Limits};
+use crate::http::{self, Drained, Ending, Limits};
 use crate::start::{StartError, Started, start};
 
 /// Run the server
@@ -55,6 +58,7 @@ async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
     // A refused configuration is told before a port that is in use: it is the one that a restart cannot mend.
     let Started { app, warnings } = start(loaded, bound, caller.colour).await.map_err(refused)?;
     let listener = listener?;
+    let admin = Admin::open(config, &app).await?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
     for warning in &warnings {
         tracing::warn!("{warning}");
@@ -68,9 +72,14 @@ async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     tokio::spawn(stop_on_signal(stop.clone())?);
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
-    let drained = http::serve(listener, router, limits(&config.limits), stop, config.shutdown_grace).await;
+    let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
+    let connections = app.metrics.connections.clone();
+    let drained = http::serve_counted(listener, router, limits(&config.limits), ending, &connections).await;
     app.tasks.close();
     let finished = tokio::time::timeout(config.shutdown_grace, app.tasks.wait()).await.is_ok();
+    if let Some(admin) = admin {
+        admin.close().await;
+    }
     app.store.clone().close().await;
     app.passwords.close();
     tracing::info!(
@@ -80,6 +89,37 @@ async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
         "stopped"
     );
     Ok(())
+}
+
+/// The listener for operators. It outlives the other one, so that the end of the server can be watched too.
+struct Admin {
+    stop: CancellationToken,
+    serving: JoinHandle<Drained>,
+}
+
+impl Admin {
+    /// How many may ask at once: monitoring, and a curious person.
+    const CONNECTIONS: usize = 64;
+
+    async fn open(config: &Config, app: &Arc<App>) -> anyhow::Result<Option<Admin>> {
+        let Some(address) = config.admin_listen else { return Ok(None) };
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} (admin_listen)"))
+            .map_err(Failure::unavailable)?;
+        tracing::info!(bound = %listener.local_addr().unwrap_or(address), "GET /metrics is served");
+        let stop = CancellationToken::new();
+        let limits = Limits { connections: Admin::CONNECTIONS, ..limits(&config.limits) };
+        let router = http::admin(app.clone());
+        let serving = tokio::spawn(http::serve(listener, router, limits, stop.clone(), Duration::ZERO));
+        Ok(Some(Admin { stop, serving }))
+    }
+
+    async fn close(self) {
+        self.stop.cancel();
+        // A panic in it has been printed, and it holds nothing that must be saved.
+        let _ = self.serving.await;
+    }
 }
 
 fn refused(error: StartError) -> anyhow::Error {

@@ -5,6 +5,8 @@ use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
+use crate::metrics::{BODY_TIMEOUT, CLIENT_LEFT};
+use crate::password::Claim;
 use crate::register::{RegisterError, SignUp, register};
 use crate::token;
 use crate::user::{NewUser, uuid_v7};
@@ -33,17 +35,19 @@ pub(super) async fn answer(
     let circumstances = circumstances(&server.app, &parts);
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
-        log(&circumstances, "-", "not_found", 404, started);
+        log(&circumstances, "-", "not_found", 404, started.elapsed());
+        server.app.metrics.not_found.inc();
         return guarded(problem(StatusCode::NOT_FOUND, "Nothing answers here."), &circumstances.request_id);
     };
+    let attempt = Attempt { app: &server.app, mounted: &mounted, circumstances: &circumstances, started };
     let request = Exchange { app: &server.app, mounted: &mounted, circumstances: &circumstances };
     let response = match request.run(&parts, body).await {
         Ok(reply) => {
-            log(&circumstances, &mounted.name, reply.outcome.name(), reply.status, started);
+            attempt.ends(reply.outcome.name(), reply.status);
             respond(reply)
         }
         Err(BodyGone) => {
-            log(&circumstances, &mounted.name, "body_timeout", 408, started);
+            attempt.ends(BODY_TIMEOUT, 408);
             problem(StatusCode::REQUEST_TIMEOUT, "The request body was not received in time.")
         }
     };
@@ -62,11 +66,50 @@ fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     }
 }
 
+/// One request, which ends once: with an answer, or when it is dropped because its client has left.
+struct Attempt<'a> {
+    app: &'a App,
+    mounted: &'a Arc<Mounted>,
+    circumstances: &'a Circumstances,
+    started: Instant,
+}
+
+impl Attempt<'_> {
+    fn ends(self, outcome: &str, status: u16) {
+        self.tell(outcome, status);
+        std::mem::forget(self);
+    }
+
+    fn tell(&self, outcome: &str, status: u16) {
+        let time = self.started.elapsed();
+        log(self.circumstances, &self.mounted.name, outcome, status, time);
+        self.app.metrics.count(self.app.number(self.mounted), outcome, time);
+    }
+}
+
+impl Drop for Attempt<'_> {
+    /// 499 is what web servers write into their logs for it.
+    fn drop(&mut self) {
+        self.tell(CLIENT_LEFT, 499);
+    }
+}
+
 /// One line per request. The path is left out: it could hold anything.
-fn log(circumstances: &Circumstances, contract: &str, outcome: &str, status: u16, started: Instant) {
-    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+fn log(circumstances: &Circumstances, contract: &str, outcome: &str, status: u16, time: Duration) {
+    let duration_ms = time.as_secs_f64() * 1e3;
     let duration_ms = (duration_ms * 1e3).round() / 1e3;
     tracing::info!(request_id = %circumstances.request_id, contract, outcome, status, duration_ms, "request");
+}
+
+/// Registers, and says so when nobody will hear of the account.
+async fn finish(app: Arc<App>, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
+    let request_id = sign_up.circumstances.request_id.clone();
+    let result = register(&app, sign_up, claim.clone()).await;
+    if claim.is_unheard() && result.is_ok() {
+        app.metrics.unheard.inc();
+        tracing::info!(%request_id, "the account was made, and its client had left");
+    }
+    result
 }
 
 /// The body did not come in time; no contract has words for it.
@@ -123,10 +166,12 @@ impl Exchange<'_> {
         }
     }
 
-    /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer.
+    /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
+    /// presence stays here, where a client that leaves takes it along.
     async fn register(&self, sign_up: SignUp) -> Reply {
         let (app, fields) = (self.app.clone(), sign_up.fields.clone());
-        let task = self.app.tasks.spawn(async move { register(&app, sign_up).await });
+        let presence = self.app.passwords.presence();
+        let task = self.app.tasks.spawn(finish(app, sign_up, presence.claim()));
         match task.await {
             Ok(Ok(reply)) => reply,
             Ok(Err(error)) => self.refused(error, &fields),
@@ -142,6 +187,8 @@ impl Exchange<'_> {
                 self.refuse(refusal)
             }
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
+            // Nobody is there to read it.
+            RegisterError::Left => self.plain(Outcome::Busy),
             RegisterError::Unavailable(error) => {
                 tracing::error!(request_id = %self.circumstances.request_id, %error, "the store is not available");
                 self.later(Outcome::Busy, Duration::from_secs(1))

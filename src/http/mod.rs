@@ -25,13 +25,15 @@ mod routes;
 pub use body::{BodyError, RequestBody, collect};
 pub use connection::Peer;
 pub use limits::Limits;
-pub use listener::{Drained, serve};
+pub use listener::{Drained, Ending, serve, serve_counted};
 pub use routes::{Collision, Routes};
 
 use crate::app::App;
 use axum::extract::State;
+use axum::response::IntoResponse;
 use axum::routing::get;
 use http::StatusCode;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
@@ -49,8 +51,29 @@ pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
         .with_state(server))
 }
 
+/// What operators ask, for an address of its own: `GET /metrics` (OpenMetrics), `/healthz` and `/readyz`.
+pub fn admin(app: Arc<App>) -> axum::Router {
+    axum::Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(|State(app): State<Arc<App>>| async move { readiness(&app).await }))
+        .with_state(app)
+}
+
+/// The format that OpenMetrics 1.0 names.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, StatusCode> {
+    let text = app.metrics.encode().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], text))
+}
+
 async fn ready(State(server): State<Arc<handler::Server>>) -> (StatusCode, &'static str) {
-    match server.app.store.ping().await {
+    readiness(&server.app).await
+}
+
+async fn readiness(app: &App) -> (StatusCode, &'static str) {
+    match app.store.ping().await {
         Ok(()) => (StatusCode::OK, "ok\n"),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");

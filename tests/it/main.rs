@@ -5,5 +5,7 @@ mod cli;
 mod goldens;
 mod harness;
 mod limits;
+mod metrics;
+mod overload;
 mod reference;
 mod stores;

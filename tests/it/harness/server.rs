@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vestibule::app::{App, Mounted};
+use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Limits, router, serve};
+use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::store::Store;
 use vestibule::token::Signer;
@@ -35,16 +36,20 @@ impl Server {
         });
         let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
         let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let passwords = passwords.expect("the pool starts");
+        let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
+        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
         let app = Arc::new(App {
             clock,
-            passwords: passwords.expect("the pool starts"),
+            passwords,
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
             store,
-            contracts: vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })],
+            contracts,
             secrets: Arc::new(secrets),
             base_url: "https://accounts.example.com".into(),
             body_limit: 64 * 1024,
             tasks: TaskTracker::new(),
+            metrics,
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
