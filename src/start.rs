@@ -1,5 +1,7 @@
 //! From a configuration to a running [`App`], or every reason why not.
 
+pub(crate) mod memory;
+
 use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Mount};
@@ -9,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
+use memory::{Need, Verdict};
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -59,6 +62,7 @@ pub async fn start(
     let mut check = Check { loaded, colour, refused: Vec::new(), warnings: Vec::new() };
     let contracts = check.contracts();
     let params = check.params();
+    check.memory(memory::Ceiling::of_process());
     let url = check.database();
     let (Some(url), true) = (url, check.refused.is_empty()) else {
         return Err(StartError::Refused(check.refused.join("\n")));
@@ -201,6 +205,19 @@ impl Check<'_> {
             self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
         }
         params
+    }
+
+    fn memory(&mut self, ceiling: Option<memory::Ceiling>) {
+        let Some(ceiling) = ceiling else { return };
+        let passwords = &self.loaded.config.passwords;
+        let need = Need { workers: workers(passwords.workers), memory_kib: passwords.memory_kib };
+        match need.within(&ceiling) {
+            Verdict::Fits => {}
+            Verdict::Tight(warning) => self.warnings.push(warning),
+            Verdict::TooMuch { reason, hint } => {
+                self.refuse("passwords.workers", format!("does not do: {reason}"), Some(hint));
+            }
+        }
     }
 
     fn database(&mut self) -> Option<DatabaseUrl> {
