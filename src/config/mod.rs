@@ -30,7 +30,7 @@ pub use keys::{KEYS, Key};
 pub use layers::{Flag, Loaded, Sources};
 pub use mount::Mount;
 pub use problem::{Origin, Problem, Problems};
-pub use quantity::Size;
+pub use quantity::{NoQuantity, Size, parse_size, parse_time};
 pub use secret::Secret;
 pub use text::{BaseUrl, DatabaseAddress};
 

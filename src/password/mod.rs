@@ -7,6 +7,7 @@
 //!   while serving goes through it, so that however much is asked, the machine does no more than it can.
 
 mod hasher;
+mod measure;
 mod metrics;
 mod params;
 mod phc;
@@ -17,6 +18,7 @@ mod self_test;
 mod worker;
 
 pub use hasher::{Engine, Hasher, HasherError, Input};
+pub use measure::{Rate, measure};
 pub use metrics::PoolMetrics;
 pub use params::{Params, ParamsError};
 pub use phc::{Phc, PhcError};
