@@ -93,6 +93,7 @@ pub async fn start(
         secrets: Arc::new(secrets(config)),
         base_url: config.base_url.or_bound(bound).into(),
         body_limit: usize::try_from(config.limits.body.bytes()).unwrap_or(usize::MAX),
+        docs: config.docs,
         tasks: TaskTracker::new(),
         metrics,
     };

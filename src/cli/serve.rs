@@ -166,8 +166,8 @@ fn announce(app: &App, bound: SocketAddr) -> anyhow::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "Vestibule serves on http://{bound}\n\n{}\n\nTry it:", table.trim_fmt())?;
     for mounted in &app.contracts {
-        let url = format!("{}{}", app.base_url, mounted.prefix);
-        writeln!(out, "  {}", contract::curl(&mounted.contract, &url))?;
+        let line = contract::curl(&mounted.contract, &app.base_url, &mounted.path());
+        writeln!(out, "  {}", line.replace('\n', "\n  "))?;
     }
     writeln!(out)?;
     out.flush()?;

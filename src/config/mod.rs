@@ -50,6 +50,8 @@ pub struct Config {
     pub contracts: Vec<Mount>,
     /// The address clients know this server by.
     pub base_url: BaseUrl,
+    /// Whether `/openapi.json` and `/docs` are served.
+    pub docs: bool,
     /// The key that signs tokens, at least [`Config::TOKEN_SECRET_BYTES`] long; `None` when nobody gave one.
     pub token_secret: Option<Secret>,
     /// The file `token_secret` was read from, if it was.
@@ -151,6 +153,7 @@ impl Config {
             database: DatabaseAddress::default(),
             contracts: Vec::new(),
             base_url: BaseUrl::default(),
+            docs: false,
             token_secret: None,
             token_secret_file: None,
             secrets: BTreeMap::new(),

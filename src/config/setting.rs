@@ -117,6 +117,23 @@ fn choose<T: Copy>(raw: Raw<'_>, choices: &'static [&'static str], values: &[T])
     }
 }
 
+impl Setting for bool {
+    fn read(raw: Raw<'_>) -> Result<bool, ValueError> {
+        const EXPECTED: &str = "true or false";
+        match raw {
+            Raw::Toml(DeValue::Boolean(value)) => Ok(*value),
+            Raw::Text("true") => Ok(true),
+            Raw::Text("false") => Ok(false),
+            Raw::Text(text) => Err(ValueError::Not { expected: EXPECTED, found: text.to_owned() }),
+            Raw::Toml(other) => Err(ValueError::Type { expected: EXPECTED, found: type_name(other) }),
+        }
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::Boolean(*self))
+    }
+}
+
 impl Setting for u32 {
     fn read(raw: Raw<'_>) -> Result<u32, ValueError> {
         let found = raw.whole()?;

@@ -221,7 +221,7 @@ fn read(
 
 /// `clean` sees the value alone. When it cannot be applied (a number is not trimmed), the value stays as it is and
 /// the rules say what is wrong with it.
-fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
+pub(super) fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
     let Some(clean) = &field.clean else { return };
     let scene = Room::value(
         "clean",
@@ -235,6 +235,13 @@ fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
     if let Some(json) = to_json(&value) {
         *input = Some(json);
     }
+}
+
+/// Whether `clean` makes a value where none was sent, as a default does.
+pub(super) fn has_default(field: &Field, now: &Circumstances) -> bool {
+    let mut input = None;
+    clean(field, &mut input, now);
+    input.is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
 }
 
 /// A template value as JSON; what was not sent has none.

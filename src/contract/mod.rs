@@ -5,31 +5,36 @@
 //! into [`Fields`] or a [`Refusal`]; [`Contract::encode`] turns a named outcome into a [`Reply`].
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
-//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`, `describe`.
+//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`; then what is told about a contract:
+//! `samples` (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors).
 
 mod body;
 mod complaint;
 mod decode;
 mod describe;
-
 mod encode;
 pub mod language;
 mod load;
+mod openapi;
 mod outcome;
 mod place;
 mod rehearse;
 mod rules;
+mod samples;
+mod schema;
 mod shipped;
 mod template;
 
 pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
-
 pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use load::{Loaded, load};
+pub use openapi::{Endpoint, openapi};
 pub use outcome::Outcome;
+pub use samples::{Example, example_request};
+pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};

@@ -1,6 +1,6 @@
 //! Where a field stands in a request.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// A place in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,10 +84,55 @@ pub(crate) fn dig<'j>(json: &'j Json, steps: &[Step]) -> Option<&'j Json> {
     })
 }
 
+/// Writes a value at the end of `steps`, making what is missing on the way.
+pub(crate) fn put(json: &mut Json, steps: &[Step], value: Json) {
+    let Some((step, rest)) = steps.split_first() else {
+        *json = value;
+        return;
+    };
+    match step {
+        Step::Key(key) => {
+            if !json.is_object() {
+                *json = Json::Object(Map::new());
+            }
+            if let Json::Object(members) = json {
+                put(members.entry(key).or_insert(Json::Null), rest, value);
+            }
+        }
+        Step::Pick { member, value: picked } => {
+            if !json.is_array() {
+                *json = Json::Array(Vec::new());
+            }
+            if let Json::Array(items) = json {
+                let is_picked = |item: &Json| item.get(member).and_then(Json::as_str) == Some(picked);
+                let at = items.iter().position(is_picked).unwrap_or_else(|| {
+                    items.push(Json::from_iter([(member.as_str(), picked.as_str())]));
+                    items.len() - 1
+                });
+                put(&mut items[at], rest, value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_was_put_is_found() {
+        let mut body = Json::Null;
+        for (i, text) in
+            ["user.email", "user.name", "form[id=a].value", "form[id=b].value"].iter().enumerate()
+        {
+            let Ok(Place::Body(steps)) = Place::parse(text) else { panic!("{text}") };
+            put(&mut body, &steps, json!(i));
+            assert_eq!(dig(&body, &steps), Some(&json!(i)), "{text}");
+        }
+        let form = json!([{ "id": "a", "value": 2 }, { "id": "b", "value": 3 }]);
+        assert_eq!(body, json!({ "user": { "email": 0, "name": 1 }, "form": form }));
+    }
 
     #[test]
     fn places() {

@@ -2,20 +2,17 @@
 //! the first request comes. What can fail, fails here, with its place in the file.
 
 use super::complaint::{Complaint, Level};
-use super::decode::{Fields, Secrets};
-use super::encode::{
-    Circumstances, EncodeError, FieldError, Mint, Registered, Reply, Scene, created_scene, refused_scene,
-};
+use super::decode::Fields;
+use super::encode::{Circumstances, EncodeError, FieldError, Reply, Scene, created_scene, refused_scene};
 use super::load::position;
 use super::rules::{Said, check_scene, message_scene, shown_inputs};
+use super::samples::{circumstances, complaint, limit, mint, registered};
 use super::template::{Hidden, Template, Trace, UseKind, from_json};
 use super::{Contract, Field, JsonType, Outcome, Rule, Says};
-use jiff::Timestamp;
 use minijinja::Value;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use uuid::Uuid;
 
 /// Values that have broken out of quotes, lines, headers and templates elsewhere.
 const HOSTILE: [&str; 10] = [
@@ -189,12 +186,7 @@ impl Rehearsal<'_> {
     }
 
     fn created(&mut self, sample: &Sample, now: &Circumstances) {
-        let id = match &self.contract.id {
-            crate::user::IdKind::Integer => json!(182),
-            _ => json!("60f7c2b8e1d2c8a1b4e8d123"),
-        };
-        let digest = self.contract.register.reveal.password_sha256.then(|| "0".repeat(64));
-        let registered = Registered { id, at: now.now, password_sha256: digest };
+        let registered = registered(self.contract);
         let reply = self.contract.created(&sample.fields, &registered, &mint(), now);
         self.judge(&Outcome::Created, reply.map(|(reply, _)| reply));
         if let Ok((scene, _)) = created_scene(self.contract, &sample.fields, &registered, &mint(), now) {
@@ -219,7 +211,8 @@ impl Rehearsal<'_> {
                         continue;
                     }
                     one += 1;
-                    all.push(self.error(field, rule, demand, sample, i));
+                    let value = sample.fields.inputs[i].clone();
+                    all.push(complaint(operation, field, rule, demand, value));
                 }
             }
         }
@@ -234,39 +227,12 @@ impl Rehearsal<'_> {
                 // `email` and `username` are unique without a rule; forms can be misunderstood without one.
                 let field = operation.fields.iter().position(|f| f.into.is_some()).unwrap_or_default();
                 if let Some(f) = operation.fields.get(field) {
-                    out.push(vec![self.error(f, &Rule::default(), "unique", sample, field)]);
+                    let value = sample.fields.inputs[field].clone();
+                    out.push(vec![complaint(operation, f, &Rule::default(), "unique", value)]);
                 }
             }
         }
         out
-    }
-
-    fn error(
-        &self,
-        field: &Field,
-        rule: &Rule,
-        demand: &'static str,
-        sample: &Sample,
-        i: usize,
-    ) -> FieldError {
-        let operation = &self.contract.register;
-        let catalogue = operation.says.get(demand);
-        let code = rule.says.code.clone().or_else(|| catalogue.and_then(|s| s.code.clone()));
-        let shown = !field.secret || field.is_password() && operation.reveal.rejected_password;
-        let value = sample.fields.inputs[i].clone();
-        let message = match value.as_ref().and_then(Json::as_str) {
-            Some(text) => text.to_owned(),
-            None => format!("{} {demand}", field.name),
-        };
-        FieldError {
-            field: rule.field.clone().unwrap_or_else(|| field.name.clone()),
-            code: code.unwrap_or_else(|| demand.into()),
-            message,
-            limit: limit(rule, demand),
-            sent: value.is_some(),
-            value: value.filter(|_| shown),
-            outcome: Outcome::Invalid,
-        }
     }
 
     fn judge(&mut self, outcome: &Outcome, reply: Result<Reply, EncodeError>) {
@@ -348,33 +314,6 @@ fn sample(field: &Field, text: &str, absent: bool) -> Option<Json> {
         JsonType::Array => json!([text]),
         JsonType::Object => Json::Object(Map::from_iter([(text.to_owned(), Json::from(text))])),
     })
-}
-
-fn limit(rule: &Rule, demand: &str) -> Json {
-    match demand {
-        "type" => rule.json_type.map_or("string", JsonType::name).into(),
-        "enum" => rule.one_of.clone().unwrap_or_default().into(),
-        "min_length" => rule.min_length.unwrap_or(1).into(),
-        "max_length" => rule.max_length.unwrap_or(1).into(),
-        "pattern" => rule.patterns.first().map_or("", |p| p.as_str()).into(),
-        "format" => rule.format.unwrap_or("email").into(),
-        _ => Json::Null,
-    }
-}
-
-fn circumstances() -> Circumstances {
-    Circumstances {
-        now: Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
-        random: Uuid::nil(),
-        request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),
-        path: "/users".into(),
-        base_url: "https://example.com".into(),
-        secrets: Arc::new(Secrets::default()),
-    }
-}
-
-fn mint() -> Mint {
-    Mint { sign: Arc::new(|_| "header.claims.signature".to_owned()), fill: Arc::new(|bytes| bytes.fill(7)) }
 }
 
 /// A key that stands twice in one object of a JSON text.

@@ -43,6 +43,12 @@ pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances)
     run.errors
 }
 
+/// Which fields some rule refuses, in whatever phase and however few complaints the contract collects.
+pub(super) fn refused(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<usize> {
+    let run = Run { operation, fields, now, errors: Vec::new() };
+    (0..operation.fields.len()).filter(|i| run.refuses(*i)).collect()
+}
+
 /// Errors that lead elsewhere than the first are dropped.
 pub(super) fn refuse(outcome: Outcome, mut errors: Vec<FieldError>, fields: Fields) -> Refusal {
     errors.retain(|e| e.outcome == outcome);
@@ -175,6 +181,22 @@ impl Run<'_> {
             let broken = Broken::new("type", field.json_type().name());
             self.errors.push(speaker.say(field, None, broken, Some(value)));
         }
+    }
+
+    fn refuses(&self, i: usize) -> bool {
+        let field = &self.operation.fields[i];
+        let input = self.fields.inputs[i].as_ref();
+        let value = input.filter(|v| !v.is_null());
+        let untyped = field.rules.is_empty() && field.into.is_none();
+        let applies = |rule: &&Rule| rule.condition.as_ref().is_none_or(|c| self.holds(c, input, true));
+        let breaks = |rule: &Rule| match value {
+            None => rule.required,
+            Some(value) => {
+                rule.required && value.as_str() == Some("") || self.demand(rule, value, input).is_some()
+            }
+        };
+        value.is_some_and(|v| !untyped && !field.json_type().fits(v))
+            || field.rules.iter().filter(applies).any(breaks)
     }
 
     /// The first demand of a rule that a value does not meet.

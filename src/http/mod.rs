@@ -4,8 +4,8 @@
 //!
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `connection` runs one
 //! of them, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
-//! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration, and
-//! `reply` writes the answers.
+//! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
+//! `reply` writes the answers, and `docs` tells about the contracts.
 
 mod listener;
 mod refusal;
@@ -18,6 +18,7 @@ mod framing;
 mod limits;
 mod pace;
 
+mod docs;
 mod handler;
 mod reply;
 mod routes;
@@ -37,14 +38,16 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
-/// answers). It can be mounted in another axum application.
+/// answers); with [`App::docs`] also `GET /openapi.json` and `GET /docs`. It can be mounted in another axum
+/// application.
 ///
 /// # Errors
 /// All contracts that would answer the same request.
 pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
     let routes = Routes::build(&app.contracts)?;
+    let docs = if app.docs { docs::routes(&app) } else { axum::Router::new() };
     let server = Arc::new(handler::Server { app, routes });
-    Ok(axum::Router::new()
+    Ok(docs
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .fallback(handler::answer)

@@ -60,7 +60,7 @@ fn every_outcome_has_an_example() {
     }
 }
 
-fn bless() -> bool {
+pub(crate) fn bless() -> bool {
     std::env::var_os("VESTIBULE_BLESS").is_some()
 }
 
@@ -73,15 +73,32 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/examples")
 }
 
-/// Every contract file of the repository by name.
-fn contracts() -> Vec<(String, Contract)> {
+/// Every contract of the repository by name.
+pub(crate) fn contracts() -> Vec<(String, Contract)> {
+    contract_files().into_iter().map(|path| (stem(&path), load(&path))).collect()
+}
+
+/// Every contract file of the repository.
+pub(crate) fn contract_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
     let files =
         [folder.clone(), folder.join("wild")].into_iter().filter_map(|f| fs::read_dir(f).ok()).flatten();
     let mut paths: Vec<PathBuf> = files.flatten().map(|f| f.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     paths.sort();
-    paths.into_iter().map(|path| (stem(&path), load(&path))).collect()
+    paths
+}
+
+/// Every answer in the examples of a contract, with the name of its file.
+pub(crate) fn answers(contract: &str) -> Vec<(String, String)> {
+    let files = fs::read_dir(examples().join(contract)).into_iter().flatten().flatten();
+    let answers = files.flat_map(|file| {
+        let text = fs::read_to_string(file.path()).expect("an example");
+        let name = file.path().display().to_string();
+        let (_, blocks) = parse(&text);
+        blocks.into_iter().skip(1).step_by(2).map(move |answer| (name.clone(), answer))
+    });
+    answers.collect()
 }
 
 fn stem(path: &Path) -> String {

@@ -2,10 +2,12 @@
 
 mod architecture;
 mod cli;
+mod docs;
 mod goldens;
 mod harness;
 mod limits;
 mod metrics;
+mod openapi;
 mod overload;
 mod reference;
 mod stores;

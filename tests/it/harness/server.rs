@@ -27,6 +27,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port of the loopback address.
     pub(crate) async fn start(name: &str, contract: Contract, store: Store) -> Server {
+        Server::with(name, contract, store, |_| ()).await
+    }
+
+    /// The same, with parts of it changed.
+    pub(crate) async fn with(
+        name: &str,
+        contract: Contract,
+        store: Store,
+        change: impl FnOnce(&mut App),
+    ) -> Server {
         let clock = Clock::fixed("2024-06-10T12:34:56.789Z".parse().expect("a time"), 7);
         let passwords = Pool::start(PoolSettings {
             engine: Engine::Fast,
@@ -39,7 +49,7 @@ impl Server {
         let passwords = passwords.expect("the pool starts");
         let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
         let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
-        let app = Arc::new(App {
+        let mut app = App {
             clock,
             passwords,
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
@@ -48,9 +58,12 @@ impl Server {
             secrets: Arc::new(secrets),
             base_url: "https://accounts.example.com".into(),
             body_limit: 64 * 1024,
+            docs: false,
             tasks: TaskTracker::new(),
             metrics,
-        });
+        };
+        change(&mut app);
+        let app = Arc::new(app);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
