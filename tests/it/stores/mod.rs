@@ -24,6 +24,7 @@ macro_rules! on_both {
 
 mod accounts;
 mod opening;
+mod pgbouncer;
 mod postgres;
 mod races;
 mod records;
