@@ -18,10 +18,11 @@ use std::time::Duration;
 type Labels = Vec<(&'static str, String)>;
 type Times = Family<Labels, Histogram, fn() -> Histogram>;
 
+const CREATED: &str = "created";
 /// The outcome of a request whose body did not come in time.
 pub const BODY_TIMEOUT: &str = "body_timeout";
-/// The outcome of a request whose client left before the answer.
-pub const CLIENT_LEFT: &str = "client_left";
+/// The outcome of a request whose client left before anything came of it.
+pub const ABANDONED: &str = "abandoned";
 
 /// The numbers of one server.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub struct Metrics {
     /// In the order of the contracts.
     contracts: Vec<Requests>,
     /// Requests that no contract answers.
-    pub not_found: Counter,
+    not_found: Counter,
     /// Accounts whose clients left while they were being made.
     pub unheard: Counter,
     /// The store's times and failures.
@@ -88,14 +89,20 @@ impl Metrics {
         Metrics { registry, contracts, not_found, unheard, store, connections }
     }
 
-    /// Counts a request to the contract of this number, and how long it took from its head to its answer.
-    pub fn count(&self, contract: usize, outcome: &str, time: Duration) {
-        let Some(requests) = self.contracts.get(contract) else { return };
+    /// Counts a request to the contract of this number, or to none, and how long it took until its end.
+    pub fn count(&self, contract: Option<usize>, outcome: &str, answered: bool, time: Duration) {
+        let Some(requests) = contract.and_then(|number| self.contracts.get(number)) else {
+            self.not_found.inc();
+            return;
+        };
         if let Some((_, counter)) = requests.outcomes.iter().find(|(name, _)| name == outcome) {
             counter.inc();
         }
-        let histogram = if outcome == "created" { &requests.created } else { &requests.refused };
-        histogram.observe(time.as_secs_f64());
+        let created = outcome == CREATED;
+        if created && !answered {
+            self.unheard.inc();
+        }
+        if created { &requests.created } else { &requests.refused }.observe(time.as_secs_f64());
     }
 
     /// Everything in the text format of OpenMetrics 1.0.
@@ -154,9 +161,9 @@ fn register_requests(
 ) -> (Vec<Requests>, Counter) {
     let outcomes = Family::<Labels, Counter>::default();
     let durations: Times = Family::new_with_constructor(times);
-    let help = "Requests that were answered, by contract and outcome";
+    let help = "Requests by contract and outcome";
     registry.register("requests", help, outcomes.clone());
-    let help = "From the head of a request to its answer, by contract and whether an account was created";
+    let help = "From the head of a request to its end, by contract and whether an account was created";
     registry.register_with_unit("request_duration", help, Unit::Seconds, durations.clone());
     let outcome = |contract: &str, outcome: &str| {
         let labels = vec![("contract", contract.to_owned()), ("outcome", outcome.to_owned())];
@@ -167,7 +174,7 @@ fn register_requests(
         durations.get_or_create_owned(&labels)
     };
     let requests = contracts.into_iter().map(|(contract, names)| {
-        let ends = [BODY_TIMEOUT, CLIENT_LEFT].map(str::to_owned);
+        let ends = [BODY_TIMEOUT, ABANDONED].map(str::to_owned);
         let counted = names.into_iter().chain(ends).map(|name| (name.clone(), outcome(&contract, &name)));
         Requests {
             outcomes: counted.collect(),

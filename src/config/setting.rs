@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Engine, LogFormat, suggest};
+use super::{Engine, LogFormat};
+use crate::contract::language::nearest;
 
 /// A value as a layer wrote it: typed in a file, plain text in the environment and in flags.
 #[derive(Clone, Copy)]
@@ -73,7 +74,7 @@ impl ValueError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             ValueError::Choice { choices, found } => {
-                suggest::nearest(found, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+                nearest(found, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"))
             }
             _ => None,
         }

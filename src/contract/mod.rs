@@ -13,6 +13,7 @@ mod complaint;
 mod decode;
 mod describe;
 mod encode;
+mod guard;
 pub mod language;
 mod load;
 mod openapi;
@@ -24,6 +25,8 @@ mod samples;
 mod schema;
 mod shipped;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
@@ -33,6 +36,7 @@ pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registere
 pub use load::{Loaded, load};
 pub use openapi::{Endpoint, openapi};
 pub use outcome::Outcome;
+pub(crate) use outcome::phrase;
 pub use samples::{Example, example_request};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
@@ -118,6 +122,22 @@ impl Field {
     /// The JSON type that the field's rules ask for; text when none does.
     pub(crate) fn json_type(&self) -> JsonType {
         self.rules.iter().find_map(|r| r.json_type).unwrap_or(JsonType::String)
+    }
+
+    /// Whether its type is checked: what is neither stored nor ruled may be anything.
+    pub(crate) fn is_typed(&self) -> bool {
+        !self.rules.is_empty() || self.into.is_some()
+    }
+
+    /// Whether its value may stand in its own errors.
+    pub(crate) fn is_shown(&self, operation: &Operation) -> bool {
+        !self.secret || self.is_password() && operation.reveal.rejected_password
+    }
+
+    /// What is broken when the value passes every rule and yet means nothing. The catalogue's words for `format` are
+    /// about addresses; they do not fit a name that is too long.
+    pub(crate) fn understanding(&self) -> &'static str {
+        if self.into == Some(Meaning::Email) { "format" } else { "meaning" }
     }
 
     pub(crate) fn is_password(&self) -> bool {

@@ -22,6 +22,16 @@ pub(crate) enum Step {
     },
 }
 
+impl Step {
+    /// Whether both steps can lead to the same value. Items that are picked by different members may be one item.
+    fn may_be(&self, other: &Step) -> bool {
+        match (self, other) {
+            (Step::Pick { member: a, value: x }, Step::Pick { member: b, value: y }) => a != b || x == y,
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl Place {
     /// Reads `from`. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Place, &'static str> {
@@ -38,6 +48,16 @@ impl Place {
                 Err("a name is missing after the colon")
             }
             _ => Ok(place),
+        }
+    }
+
+    /// Whether what stands in `other` may be what stands here, or lie inside it.
+    pub(crate) fn holds(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Body(a), Place::Body(b)) => {
+                a.len() <= b.len() && a.iter().zip(b).all(|(a, b)| a.may_be(b))
+            }
+            (a, b) => a == b,
         }
     }
 
@@ -147,6 +167,32 @@ mod tests {
         assert!(matches!(Place::parse("header:X-Y"), Ok(Place::Header(_))));
         for bad in ["", ".a", "a..b", "a[b]", "a[b", "header:a b", "query:"] {
             assert!(Place::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_that_hold_others() {
+        let holds = |a, b| Place::parse(a).unwrap().holds(&Place::parse(b).unwrap());
+        for (a, b) in [
+            ("user", "user"),
+            ("user", "user.password"),
+            ("f", "f[id=a].value"),
+            ("f[id=a].value", "f[name=b].value"),
+            ("f[id=a]", "f[id=a].value"),
+            ("header:X-Y", "header:x-y"),
+        ] {
+            assert!(holds(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("user.password", "user"),
+            ("user.email", "user.password"),
+            ("users", "user"),
+            ("f[id=a].value", "f[id=b].value"),
+            ("f[id=a].value", "f[name=b].name"),
+            ("query:x", "x"),
+            ("cookie:x", "cookie:X"),
+        ] {
+            assert!(!holds(a, b), "{a} {b}");
         }
     }
 }

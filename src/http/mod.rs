@@ -5,7 +5,7 @@
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `connection` runs one
 //! of them, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
-//! `reply` writes the answers, and `docs` tells about the contracts.
+//! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts.
 
 mod listener;
 mod refusal;
@@ -20,6 +20,7 @@ mod pace;
 
 mod docs;
 mod handler;
+mod line;
 mod reply;
 mod routes;
 
@@ -30,11 +31,11 @@ pub use listener::{Drained, Ending, serve, serve_counted};
 pub use routes::{Collision, Routes};
 
 use crate::app::App;
-use axum::extract::State;
-use axum::response::IntoResponse;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ALLOW, CONTENT_TYPE};
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
@@ -48,8 +49,8 @@ pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
     let docs = if app.docs { docs::routes(&app) } else { axum::Router::new() };
     let server = Arc::new(handler::Server { app, routes });
     Ok(docs
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }).fallback(other_method))
+        .route("/readyz", get(ready).fallback(other_method))
         .fallback(handler::answer)
         .with_state(server))
 }
@@ -58,7 +59,7 @@ pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
 pub fn admin(app: Arc<App>) -> axum::Router {
     axum::Router::new()
         .route("/metrics", get(metrics))
-        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }))
         .route("/readyz", get(|State(app): State<Arc<App>>| async move { readiness(&app).await }))
         .with_state(app)
 }
@@ -66,21 +67,36 @@ pub fn admin(app: Arc<App>) -> axum::Router {
 /// The format that OpenMetrics 1.0 names.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-async fn metrics(State(app): State<Arc<App>>) -> Result<impl IntoResponse, StatusCode> {
-    let text = app.metrics.encode().map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
-    Ok(([(CONTENT_TYPE, OPEN_METRICS), (CACHE_CONTROL, "no-store")], text))
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.encode() {
+        Ok(text) => reply::guarded(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(), ""),
+        Err(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+    }
 }
 
-async fn ready(State(server): State<Arc<handler::Server>>) -> (StatusCode, &'static str) {
+async fn ready(State(server): State<Arc<handler::Server>>) -> Response {
     readiness(&server.app).await
 }
 
-async fn readiness(app: &App) -> (StatusCode, &'static str) {
+async fn readiness(app: &App) -> Response {
     match app.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n"),
+        Ok(()) => told(StatusCode::OK, "ok\n"),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+            told(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
         }
     }
+}
+
+fn told(status: StatusCode, text: &'static str) -> Response {
+    reply::guarded((status, text).into_response(), "")
+}
+
+/// A contract may be mounted at the same path; it answers to POST.
+async fn other_method(State(server): State<Arc<handler::Server>>, request: Request) -> Response {
+    if !server.routes.at(request.uri().path(), request.uri().query()).is_empty() {
+        return handler::answer(State(server), request).await;
+    }
+    let refusal = reply::problem(StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.");
+    reply::guarded(([(ALLOW, "GET,HEAD")], refusal).into_response(), "")
 }

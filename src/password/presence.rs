@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 const HERE: u8 = 0;
 const TAKEN: u8 = 1;
 const LEFT: u8 = 2;
-const LEFT_AFTER: u8 = 3;
 
 /// Held by whoever waits for a hash; dropping it says that they have left. Leaving before a worker has begun takes the
 /// hash back, leaving later does not: one atomic step decides which of the two it was.
@@ -34,11 +33,8 @@ impl Presence {
 
 impl Drop for Presence {
     fn drop(&mut self) {
-        match self.state.compare_exchange(HERE, LEFT, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => {
-                self.left.fetch_add(1, Ordering::Relaxed);
-            }
-            Err(_) => self.state.store(LEFT_AFTER, Ordering::Release),
+        if self.state.compare_exchange(HERE, LEFT, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            self.left.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
@@ -50,13 +46,8 @@ impl Claim {
     }
 
     /// Whether they left before the work was begun.
-    pub fn is_void(&self) -> bool {
+    pub(super) fn is_void(&self) -> bool {
         self.0.load(Ordering::Acquire) == LEFT
-    }
-
-    /// Whether they left after that, so that nobody will hear of the result.
-    pub fn is_unheard(&self) -> bool {
-        self.0.load(Ordering::Acquire) == LEFT_AFTER
     }
 }
 
@@ -70,12 +61,12 @@ mod tests {
         let presence = Presence::new(&left);
         let early = presence.claim();
         drop(presence);
-        assert!(!early.begin() && early.is_void() && !early.is_unheard());
+        assert!(!early.begin() && early.is_void());
         let presence = Presence::new(&left);
         let late = presence.claim();
         assert!(late.begin() && late.begin(), "one who waits may ask for several");
         drop(presence);
-        assert!(late.begin() && !late.is_void() && late.is_unheard());
+        assert!(late.begin() && !late.is_void());
         assert_eq!(left.load(Ordering::Relaxed), 1);
     }
 }

@@ -77,9 +77,10 @@ impl Shared {
         let gone = self.make_room(&mut state);
         let (work, now) = (job.task.work(), Instant::now());
         let admission = state.queue.admit(lane, work, job, now);
-        let retry_after = match admission {
+        let retry_after = match &admission {
             Admission::Admitted => Duration::ZERO,
-            _ => state.queue.send_away(work, now),
+            Admission::InsteadOf(entry) => state.queue.send_away(entry.work, now),
+            Admission::Refused(_) => state.queue.send_away(work, now),
         };
         self.metrics.waiting.set(state.queue.len() as i64);
         drop(state);

@@ -112,16 +112,16 @@ fn load(path: &Path) -> Contract {
     loaded.contract.unwrap_or_else(|| panic!("{shown}"))
 }
 
-/// One file of exchanges.
+/// One file of exchanges, and the contract file that it is about.
 struct Golden {
-    contract: String,
+    contract: PathBuf,
     path: PathBuf,
 }
 
 fn all() -> Vec<Golden> {
     let mut out = Vec::new();
-    for (contract, _) in contracts() {
-        let folder = fs::read_dir(examples().join(&contract)).into_iter().flatten().flatten();
+    for contract in contract_files() {
+        let folder = fs::read_dir(examples().join(stem(&contract))).into_iter().flatten().flatten();
         out.extend(folder.map(|file| Golden { contract: contract.clone(), path: file.path() }));
     }
     out.sort_by(|a, b| a.path.cmp(&b.path));
@@ -130,8 +130,7 @@ fn all() -> Vec<Golden> {
 
 impl Golden {
     async fn run(&self, database: Database, bless: bool) -> Option<String> {
-        let contract = contracts_by_name(&self.contract);
-        let server = Server::start(&self.contract, contract, database.open().await).await;
+        let server = Server::start(&stem(&self.contract), load(&self.contract), database.open().await).await;
         let text = fs::read_to_string(&self.path).expect("an example");
         let (comment, blocks) = parse(&text);
         if comment.contains("given: the store is closed") {
@@ -155,10 +154,6 @@ impl Golden {
         }
         (out != text).then(|| format!("{} differs; expected:\n{text}\nanswered:\n{out}", self.path.display()))
     }
-}
-
-fn contracts_by_name(name: &str) -> Contract {
-    contracts().into_iter().find(|(n, _)| n == name).map(|(_, contract)| contract).expect("a known contract")
 }
 
 /// The comment at the top, and the blocks between lines of `---`.

@@ -1,13 +1,17 @@
 //! The integration tests, all in one binary: one link, one PostgreSQL.
 
+#[macro_use]
+mod harness;
+
 mod architecture;
 mod cli;
 mod docs;
 mod goldens;
-mod harness;
 mod limits;
 mod metrics;
 mod openapi;
 mod overload;
+mod process;
 mod reference;
+mod refusals;
 mod stores;

@@ -84,10 +84,10 @@ async fn who_leaves_before_a_worker_begins_costs_nothing() {
     }
     until("20 that wait", || pool.waiting.get() == 20).await;
     crowd.truncate(1);
-    until("19 that left", || left(&server) == 19).await;
+    until("19 that left", || server.app.metrics.connections.open.get() == 1).await;
     server.app.passwords.hold(None);
     drop(server.exchange(&sign_up("later@example.com")).await);
-    assert_eq!(pool.left.get(), 19);
+    assert_eq!((pool.left.get(), abandoned(&server)), (19, 19));
     assert_eq!(
         database.number("SELECT count(*) FROM users").await,
         2,
@@ -107,7 +107,7 @@ async fn who_leaves_after_a_worker_has_begun_is_registered_whole() {
     client.write_all(&sign_up("jane@example.com")).await.expect("the server reads");
     until("the worker's hands", || pool.working.get() == 1).await;
     drop(client);
-    until("one that left", || left(&server) == 1).await;
+    until("one that left", || server.app.metrics.connections.open.get() == 0).await;
     server.app.passwords.hold(None);
     until("an account", || server.app.metrics.unheard.get() == 1).await;
     for table in ["users", "user_keys WHERE kind = 'email'", "events"] {
@@ -116,9 +116,9 @@ async fn who_leaves_after_a_worker_has_begun_is_registered_whole() {
     assert_eq!(status(&server, &sign_up("jane@example.com")).await, "400", "and is told so by a second try");
 }
 
-/// How many requests ended by their client's leaving.
-fn left(server: &Server) -> u32 {
+/// How many requests came to nothing because their clients left.
+fn abandoned(server: &Server) -> u64 {
     let text = server.app.metrics.encode().expect("metrics");
-    let line = text.lines().find(|line| line.contains(r#"outcome="client_left""#)).expect("a counter");
+    let line = text.lines().find(|line| line.contains(r#"outcome="abandoned""#)).expect("a counter");
     line.rsplit(' ').next().and_then(|number| number.parse().ok()).expect("a number")
 }

@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
-use vestibule::http::{Limits, router, serve};
+use vestibule::http::{Ending, Limits, router, serve_counted};
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::store::Store;
@@ -76,7 +76,9 @@ impl Server {
             write_timeout: second,
         };
         let router = router(app.clone()).expect("one contract collides with nothing");
-        tokio::spawn(serve(listener, router, limits, stop.clone(), second));
+        let ending = Ending { shutdown: stop.clone(), grace: second };
+        let connections = app.metrics.connections.clone();
+        tokio::spawn(async move { serve_counted(listener, router, limits, ending, &connections).await });
         Server { address, app, stop }
     }
 
