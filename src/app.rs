@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::contract::{Contract, Mint, Secrets};
+use crate::metrics::Metrics;
 use crate::password::Pool;
 use crate::store::Store;
 use crate::token::Signer;
@@ -31,6 +32,8 @@ pub struct App {
     pub docs: bool,
     /// The registrations under way: they outlive the requests that began them.
     pub tasks: TaskTracker,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// A contract and where it is mounted.
@@ -56,7 +59,18 @@ impl Mounted {
     }
 }
 
+/// The names under which contracts and their outcomes are counted, for [`Metrics::new`].
+pub fn counted(contracts: &[Arc<Mounted>]) -> Vec<(String, Vec<String>)> {
+    let outcomes = |contract: &Contract| contract.outcomes().map(|o| o.name().to_owned()).collect();
+    contracts.iter().map(|mounted| (mounted.name.clone(), outcomes(&mounted.contract))).collect()
+}
+
 impl App {
+    /// The number of one of its contracts, counted from 0.
+    pub fn number(&self, mounted: &Arc<Mounted>) -> usize {
+        self.contracts.iter().position(|other| Arc::ptr_eq(other, mounted)).unwrap_or(self.contracts.len())
+    }
+
     /// How contracts have their tokens made.
     pub fn mint(&self) -> Mint {
         let (signer, clock) = (self.signer.clone(), self.clock.clone());

@@ -16,6 +16,8 @@ pub mod password;
 pub mod store;
 pub mod token;
 
+pub mod metrics;
+
 pub mod app;
 
 pub mod register;

@@ -2,13 +2,13 @@
 
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
-use crate::password::HashError;
+use crate::password::{Claim, HashError, Source};
 use crate::store::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
 use serde_json::Value as Json;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// The kind of the claim under which a contract's own ids are unique.
@@ -45,6 +45,9 @@ pub enum RegisterError {
         /// When a try makes sense.
         retry_after: Duration,
     },
+    /// The client left before its turn; nothing was hashed and nothing written.
+    #[error("the client left before its turn")]
+    Left,
     /// Nothing was written; a later try may succeed.
     #[error("the store is not available: {0}")]
     Unavailable(#[source] StoreError),
@@ -62,22 +65,29 @@ pub enum RegisterError {
     NoFreeId,
 }
 
-/// Registers one user. Runs to its end once begun, whether or not the client waits for it.
+/// Registers one user. A client that leaves, which `claim` tells, costs nothing as long as no worker has begun with its
+/// hash; from then on this runs to its end.
 ///
 /// # Errors
 /// See [`RegisterError`]; after all but `Unknown` no account was made.
-pub async fn register(app: &App, sign_up: SignUp) -> Result<Reply, RegisterError> {
+pub async fn register(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
     let keys = claims(&sign_up);
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
-        let taken = app.store.collisions(&keys).await.map_err(RegisterError::Unavailable)?;
+        let begun = Instant::now();
+        let taken = app.store.collisions(&keys).await;
+        app.metrics.store.collisions.observe(begun.elapsed().as_secs_f64());
+        let taken = taken.map_err(|error| unavailable(app, error))?;
         if !taken.is_empty() {
             return Err(RegisterError::Taken(kinds(&taken)));
         }
     }
+    let source = Source(app.number(&sign_up.mounted));
     let SignUp { user, .. } = sign_up;
-    let hash = app.passwords.hash(user.password, app.clock.random()).await.map_err(|error| match error {
+    let hash = app.passwords.hash(user.password, app.clock.random(), source, claim).await;
+    let hash = hash.map_err(|error| match error {
         HashError::Busy { retry_after } => RegisterError::Busy { retry_after },
+        HashError::Left => RegisterError::Left,
         other => RegisterError::Hash(other),
     })?;
     let account = AccountFields {
@@ -95,6 +105,11 @@ pub async fn register(app: &App, sign_up: SignUp) -> Result<Reply, RegisterError
         circumstances: sign_up.circumstances,
     };
     writer.write(app, account, keys, hash, user.id).await
+}
+
+fn unavailable(app: &App, error: StoreError) -> RegisterError {
+    app.metrics.store.unavailable.inc();
+    RegisterError::Unavailable(error)
 }
 
 /// Everything that no other account may have.
@@ -147,7 +162,9 @@ impl Writer {
                 event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
             };
             let (seal, mint) = (writer.clone(), app.mint());
+            let begun = Instant::now();
             let result = app.store.register(new, move |serial| seal.seal(id, serial, &mint)).await;
+            app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
             match result {
                 Ok(reply) => return Ok(reply),
                 Err(crate::store::RegisterError::Taken(taken)) => {
@@ -159,9 +176,10 @@ impl Writer {
                 }
                 Err(crate::store::RegisterError::Seal(error)) => return Err(error.into()),
                 Err(crate::store::RegisterError::Unavailable(error)) => {
-                    return Err(RegisterError::Unavailable(error));
+                    return Err(unavailable(app, error));
                 }
                 Err(crate::store::RegisterError::Unknown(error)) => {
+                    app.metrics.store.unknown.inc();
                     return Err(RegisterError::Unknown(error));
                 }
             }

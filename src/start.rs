@@ -1,12 +1,14 @@
 //! From a configuration to a running [`App`], or every reason why not.
 
 mod check;
+pub(crate) mod memory;
 mod secret;
 
-use crate::app::{App, Mounted};
+use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
+use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
@@ -67,6 +69,7 @@ impl<'l> Plan<'l> {
     pub fn of(loaded: &'l Loaded, problems: Problems, colour: bool) -> Result<Plan<'l>, StartError> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
+        check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
         Ok(Plan { config: &loaded.config, contracts, params, url, warnings: check.warnings })
@@ -94,6 +97,7 @@ impl<'l> Plan<'l> {
         }
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;
+        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
         let app = App {
             clock,
             passwords,
@@ -105,6 +109,7 @@ impl<'l> Plan<'l> {
             body_limit: config.limits.body.bytes(),
             docs: config.docs,
             tasks: TaskTracker::new(),
+            metrics,
         };
         Ok(Started { app: Arc::new(app), notes, warnings })
     }

@@ -15,7 +15,7 @@ use clap::{Parser, Subcommand};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use vestibule::clock::Clock;
-use vestibule::password::{Engine, Params, Pool, PoolSettings};
+use vestibule::password::{Engine, Params, Pool, PoolSettings, Source};
 use vestibule::user::Password;
 
 use load::Tally;
@@ -97,7 +97,9 @@ async fn pool(seconds: f64) -> anyhow::Result<Value> {
             let mut done = 0u64;
             while start.elapsed().as_secs_f64() < seconds {
                 let Ok(password) = Password::parse("correct horse 7") else { return done };
-                done += u64::from(pool.hash(password, clock.random()).await.is_ok());
+                let presence = pool.presence();
+                let hash = pool.hash(password, clock.random(), Source(0), presence.claim());
+                done += u64::from(hash.await.is_ok());
             }
             done
         }));

@@ -1,5 +1,6 @@
 //! The command line: one file per sub-command. Only here and in `main` is anything printed or the process looked at.
 
+mod calibrate;
 mod completions;
 mod config;
 mod contract;
@@ -55,6 +56,7 @@ enum Command {
     Config(config::ConfigArgs),
     User(user::UserArgs),
     Contract(contract::ContractArgs),
+    Calibrate(calibrate::CalibrateArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
 }
@@ -74,6 +76,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Config(args) => config::run(args, caller),
         Command::User(args) => user::run(args, caller),
         Command::Contract(args) => contract::run(args, caller),
+        Command::Calibrate(args) => calibrate::run(&args, caller),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     }

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Failure, ServerArgs, log, open_files, table};
@@ -16,7 +18,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract;
-use crate::http::{self, Limits};
+use crate::http::{self, Drained, Ending, Limits};
 use crate::start::{Plan, StartError, Started};
 
 /// Run the server
@@ -54,6 +56,7 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))
         .map_err(Failure::unavailable)?;
     let bound = listener.local_addr().context("asking for the listener's address")?;
+    let admin = Admin::listen(config).await?;
     let Started { app, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
     warnings.extend(open_files::warning(config.limits.connections));
@@ -70,10 +73,16 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
         memory_kib = report.params.memory_kib, iterations = report.params.iterations, "password hashing is ready"
     );
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
-    let drained = http::serve(listener, router, limits(&config.limits), stop, config.shutdown_grace).await;
+    let admin = admin.map(|admin| admin.serve(&config.limits, &app));
+    let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
+    let connections = app.metrics.connections.clone();
+    let drained = http::serve_counted(listener, router, limits(&config.limits), ending, &connections).await;
     let left = config.shutdown_grace.saturating_sub(asked.await.context("waiting for a signal")?.elapsed());
     app.tasks.close();
     let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
+    if let Some(serving) = admin {
+        serving.end().await;
+    }
     app.store.clone().close().await;
     app.passwords.close();
     tracing::info!(
@@ -83,6 +92,47 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
         "stopped"
     );
     Ok(())
+}
+
+/// The listener for operators. It outlives the other one, so that the end of the server can be watched too.
+struct Admin(TcpListener);
+
+struct Serving {
+    stop: CancellationToken,
+    task: JoinHandle<Drained>,
+}
+
+impl Admin {
+    /// How many may ask at once: monitoring, and a curious person.
+    const CONNECTIONS: usize = 64;
+
+    async fn listen(config: &Config) -> anyhow::Result<Option<Admin>> {
+        let Some(address) = config.admin_listen else { return Ok(None) };
+        let listener = TcpListener::bind(address)
+            .await
+            .with_context(|| format!("cannot listen on {address} (admin_listen)"))
+            .map_err(Failure::unavailable)?;
+        Ok(Some(Admin(listener)))
+    }
+
+    fn serve(self, given: &config::Limits, app: &Arc<App>) -> Serving {
+        if let Ok(bound) = self.0.local_addr() {
+            tracing::info!(%bound, "GET /metrics is served");
+        }
+        let stop = CancellationToken::new();
+        let limits = Limits { connections: Admin::CONNECTIONS, ..limits(given) };
+        let router = http::admin(app.clone());
+        let task = tokio::spawn(http::serve(self.0, router, limits, stop.clone(), Duration::ZERO));
+        Serving { stop, task }
+    }
+}
+
+impl Serving {
+    async fn end(self) {
+        self.stop.cancel();
+        // A panic in it has been printed, and it holds nothing that must be saved.
+        let _ = self.task.await;
+    }
 }
 
 fn refused(error: StartError) -> anyhow::Error {

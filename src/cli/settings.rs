@@ -78,6 +78,9 @@ pub struct ServerArgs {
     /// Address and port to listen on; port 0 lets the system choose [env: VESTIBULE_LISTEN]
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<String>,
+    /// Serve GET /metrics, /healthz and /readyz on this address and port; off by default [env: VESTIBULE_ADMIN_LISTEN]
+    #[arg(long, value_name = "ADDR")]
+    pub admin_listen: Option<String>,
     /// Serve this contract: NAME_OR_FILE or NAME_OR_FILE@/prefix; repeatable, several also by comma. A single one is
     /// mounted at the root; without any, every shipped one under its own name [env: VESTIBULE_CONTRACTS]
     #[arg(long = "contract", value_name = "CONTRACT")]
@@ -129,7 +132,8 @@ impl ServerArgs {
         let listen = self.listen.map(|address| flag("listen", address, "--listen"));
         let database = self.store.database.map(|url| flag("database", url, "--database"));
         let contracts = self.contracts.into_iter().map(|contract| flag("contracts", contract, "--contract"));
-        let flags = listen.into_iter().chain(database).chain(contracts).collect();
+        let admin = self.admin_listen.map(|address| flag("admin_listen", address, "--admin-listen"));
+        let flags = listen.into_iter().chain(admin).chain(database).chain(contracts).collect();
         Ok(Config::read(&sources(flags, self.store.file, caller)?))
     }
 }

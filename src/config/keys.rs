@@ -40,6 +40,7 @@ macro_rules! key {
 /// In the order of `config.default.toml`.
 pub const KEYS: &[Key] = &[
     key!(listen),
+    key!(admin_listen),
     // Hidden although it may be a flag: an address may carry a password.
     Key { secret: true, ..key!(database) },
     key!(contracts),

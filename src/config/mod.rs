@@ -29,7 +29,7 @@ pub use keys::{KEYS, Key};
 pub use layers::{Flag, Loaded, Sources};
 pub use mount::Mount;
 pub use problem::{Origin, Problem, Problems};
-pub use quantity::Size;
+pub use quantity::{NoQuantity, Size, parse_size, parse_time};
 pub use secret::Secret;
 pub use text::{BaseUrl, DatabaseAddress};
 
@@ -41,6 +41,8 @@ pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
 pub struct Config {
     /// Address and port to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Address and port of `/metrics`; `None` serves none.
+    pub admin_listen: Option<SocketAddr>,
     /// Where accounts are kept; only the scheme has been checked.
     pub database: DatabaseAddress,
     /// Contracts in the order given; empty means every shipped one under its own name.
@@ -153,6 +155,7 @@ impl Config {
         let nothing = Duration::ZERO;
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            admin_listen: None,
             database: DatabaseAddress::default(),
             contracts: Vec::new(),
             base_url: BaseUrl::default(),

@@ -61,6 +61,28 @@ impl Setting for Duration {
     }
 }
 
+/// Why a text is no quantity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("write {0}")]
+pub struct NoQuantity(&'static str);
+
+/// Reads a duration as the configuration writes it: "250ms", "1m30s".
+///
+/// # Errors
+/// [`NoQuantity`].
+pub fn parse_time(text: &str) -> Result<Duration, NoQuantity> {
+    let time = read(text, TIMES).map(Duration::from_millis);
+    time.ok_or(NoQuantity("a duration with its unit (ms, s, m, h) like \"250ms\""))
+}
+
+/// Reads a size as the configuration writes it, "512MiB", into bytes.
+///
+/// # Errors
+/// [`NoQuantity`].
+pub fn parse_size(text: &str) -> Result<u64, NoQuantity> {
+    read(text, SIZES).ok_or(NoQuantity("a size with its unit (B, KiB, MiB, GiB) like \"512MiB\""))
+}
+
 /// Adds up `1m30s`: each unit at most once and in falling order, so that a typing mistake is not a sum.
 fn read(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let mut rest = text.trim();

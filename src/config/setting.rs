@@ -172,6 +172,16 @@ impl Setting for SocketAddr {
     }
 }
 
+impl Setting for Option<SocketAddr> {
+    fn read(raw: Raw<'_>) -> Result<Option<SocketAddr>, ValueError> {
+        SocketAddr::read(raw).map(Some)
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        self.as_ref().and_then(Setting::show)
+    }
+}
+
 const ENGINES: &[&str] = &["fast", "portable"];
 
 impl Setting for Engine {

@@ -6,6 +6,7 @@ use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
+use crate::metrics::BODY_TIMEOUT;
 use crate::register::{RegisterError, SignUp, register};
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
@@ -39,7 +40,7 @@ pub(super) async fn answer(
     let request_id = circumstances.request_id.clone();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
-        let line = Line::new(&circumstances, "-");
+        let line = Line::new(&app, &circumstances, None);
         line.ends("not_found", 404);
         let mut response = problem(StatusCode::NOT_FOUND, "Nothing answers here.");
         if !is_read(&parts, body, app.body_limit).await {
@@ -48,7 +49,7 @@ pub(super) async fn answer(
         line.answered();
         return guarded(response, &request_id);
     };
-    let line = Arc::new(Line::new(&circumstances, &mounted.name));
+    let line = Arc::new(Line::new(&app, &circumstances, Some(&mounted)));
     let exchange = Exchange { app, mounted, circumstances, line };
     let response = match exchange.run(&parts, body).await {
         Ok(reply) => {
@@ -56,7 +57,7 @@ pub(super) async fn answer(
             respond(reply)
         }
         Err(BodyGone) => {
-            exchange.line.ends("body_timeout", 408);
+            exchange.line.ends(BODY_TIMEOUT, 408);
             problem(StatusCode::REQUEST_TIMEOUT, "The request body was not received in time.")
         }
     };
@@ -145,12 +146,17 @@ impl Exchange {
         }
     }
 
-    /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer.
+    /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
+    /// presence stays here, where a client that leaves takes it along.
     async fn register(&self, sign_up: SignUp) -> Reply {
         let (exchange, fields) = (self.clone(), sign_up.fields.clone());
+        let presence = self.app.passwords.presence();
+        let claim = presence.claim();
         let task = self.app.tasks.spawn(async move {
-            let reply = match register(&exchange.app, sign_up).await {
+            let reply = match register(&exchange.app, sign_up, claim).await {
                 Ok(reply) => reply,
+                // Nobody is there to read it, and nothing was done.
+                Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
                 Err(error) => exchange.refused(error, &fields),
             };
             // Also when nobody is left to hear it.

@@ -1,17 +1,21 @@
-//! The log's one line per request.
+//! The log's one line per request, and its place in the metrics.
 
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Reply};
+use crate::metrics::ABANDONED;
 
-/// What the log will say about a request. It is said when the last one lets go of it: the handler, or the
+/// What the log and the metrics will say about a request. It is said when the last one lets go of it: the handler, or the
 /// registration, which goes on when its client has left. So a request has one line, whatever becomes of it.
 #[derive(Debug)]
 pub(super) struct Line {
+    app: Arc<App>,
     request_id: Box<str>,
-    contract: Box<str>,
+    /// `None` when nothing answers there.
+    contract: Option<Arc<Mounted>>,
     started: Instant,
     /// Outcome and status.
     ending: OnceLock<(Box<str>, u16)>,
@@ -19,11 +23,16 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// A request has arrived for this contract.
-    pub(super) fn new(circumstances: &Circumstances, contract: &str) -> Line {
+    /// A request has arrived for this contract, or for none.
+    pub(super) fn new(
+        app: &Arc<App>,
+        circumstances: &Circumstances,
+        contract: Option<&Arc<Mounted>>,
+    ) -> Line {
         Line {
+            app: app.clone(),
             request_id: (*circumstances.request_id).into(),
-            contract: contract.into(),
+            contract: contract.cloned(),
             started: Instant::now(),
             ending: OnceLock::new(),
             answered: AtomicBool::new(false),
@@ -48,17 +57,21 @@ impl Line {
 
 impl Drop for Line {
     fn drop(&mut self) {
-        let duration_ms = self.started.elapsed().as_secs_f64() * 1e3;
-        let duration_ms = (duration_ms * 1e3).round() / 1e3;
+        let duration = self.started.elapsed();
+        let duration_ms = (duration.as_secs_f64() * 1e6).round() / 1e3;
         let (outcome, status) = match self.ending.get() {
             Some((outcome, status)) => (&**outcome, Some(*status)),
-            None => ("abandoned", None),
+            None => (ABANDONED, None),
         };
-        let client_left = (!self.answered.load(Ordering::Relaxed)).then_some(true);
+        let answered = self.answered.load(Ordering::Relaxed);
+        let client_left = (!answered).then_some(true);
+        let contract = self.contract.as_ref().map_or("-", |mounted| &*mounted.name);
         // The path is left out: it could hold anything.
         tracing::info!(
-            request_id = %self.request_id, contract = %self.contract, outcome, status, client_left, duration_ms,
+            request_id = %self.request_id, contract, outcome, status, client_left, duration_ms,
             "request"
         );
+        let number = self.contract.as_ref().map(|mounted| self.app.number(mounted));
+        self.app.metrics.count(number, outcome, answered, duration);
     }
 }

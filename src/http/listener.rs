@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -14,6 +15,7 @@ use tokio_util::task::TaskTracker;
 use super::connection::{self, Peer, Signals};
 use super::limits::Limits;
 use super::refusal::Refusals;
+use crate::metrics::Connections;
 
 /// How long to wait when the system has no room for another connection (a full file table, no memory). Long
 /// enough not to spin, short enough that nobody notices once there is room again.
@@ -34,17 +36,37 @@ pub struct Drained {
     pub cut: usize,
 }
 
-/// Serves `router` on `listener` until `shutdown` is cancelled.
-///
-/// Then the listening socket closes, idle connections close at once, busy ones finish the request in hand, and
-/// whatever is left after `grace` is cut. Every request carries a [`Peer`] extension and a body that fails with
-/// [`BodyError`](super::BodyError) at its deadline.
+/// [`serve_counted`] for those who do not look at the numbers.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     limits: Limits,
     shutdown: CancellationToken,
     grace: Duration,
+) -> Drained {
+    serve_counted(listener, router, limits, Ending { shutdown, grace }, &Connections::default()).await
+}
+
+/// How serving ends.
+#[derive(Clone, Debug)]
+pub struct Ending {
+    /// Cancelled when it is to begin.
+    pub shutdown: CancellationToken,
+    /// How long it waits for requests in hand.
+    pub grace: Duration,
+}
+
+/// Serves `router` on `listener` until the shutdown begins, counting `connections`.
+///
+/// Then the listening socket closes, idle connections close at once, busy ones finish the request in hand, and
+/// whatever is left after `grace` is cut. Every request carries a [`Peer`] extension and a body that fails with
+/// [`BodyError`](super::BodyError) at its deadline.
+pub async fn serve_counted(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    Ending { shutdown, grace }: Ending,
+    connections: &Connections,
 ) -> Drained {
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
     let door = Door {
@@ -54,6 +76,7 @@ pub async fn serve(
         router,
         limits,
         signals,
+        connections: connections.clone(),
     };
     let mut trouble = Trouble::default();
     loop {
@@ -66,6 +89,7 @@ pub async fn serve(
             Ok((stream, address)) => door.admit(stream, Peer::new(address)),
             Err(error) if concerns_one_connection(&error) => {}
             Err(error) => {
+                connections.failed.inc();
                 trouble.note(&error);
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -96,14 +120,18 @@ struct Door {
     router: Router,
     limits: Limits,
     signals: Signals,
+    connections: Connections,
 }
 
 impl Door {
     /// Starts a task for a connection, or refuses it when all places are taken. Never waits.
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
+            self.connections.refused.inc();
             return self.refusals.refuse(stream);
         };
+        self.connections.accepted.inc();
+        let open = Open::count(&self.connections.open);
         // A reply is written whole, so Nagle's algorithm could only delay it. Where this fails, the client is
         // gone, and the first read will say so.
         let _ = stream.set_nodelay(true);
@@ -111,7 +139,7 @@ impl Door {
             connection::run(stream, peer, self.router.clone(), self.limits, self.signals.clone());
         self.open.spawn(async move {
             connection.await;
-            drop(place);
+            drop((place, open));
         });
     }
 
@@ -124,6 +152,22 @@ impl Door {
         self.signals.cut.cancel();
         self.open.wait().await;
         Drained { finished: open - cut, cut }
+    }
+}
+
+/// One connection in the gauge, also when its task panics.
+struct Open(Gauge);
+
+impl Open {
+    fn count(gauge: &Gauge) -> Open {
+        gauge.inc();
+        Open(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }
 

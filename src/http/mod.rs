@@ -27,7 +27,7 @@ mod routes;
 pub use body::{BodyError, RequestBody, collect};
 pub use connection::Peer;
 pub use limits::Limits;
-pub use listener::{Drained, serve};
+pub use listener::{Drained, Ending, serve, serve_counted};
 pub use routes::{Collision, Routes};
 
 use crate::app::App;
@@ -35,7 +35,7 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use http::header::ALLOW;
+use http::header::{ALLOW, CONTENT_TYPE};
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
@@ -49,24 +49,37 @@ pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
     let docs = if app.docs { docs::routes(&app) } else { axum::Router::new() };
     let server = Arc::new(handler::Server { app, routes });
     Ok(docs
-        .route(
-            "/healthz",
-            get(|| async {
-                told(
-                    StatusCode::OK,
-                    "ok
-",
-                )
-            })
-            .fallback(other_method),
-        )
+        .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }).fallback(other_method))
         .route("/readyz", get(ready).fallback(other_method))
         .fallback(handler::answer)
         .with_state(server))
 }
 
+/// What operators ask, for an address of its own: `GET /metrics` (OpenMetrics), `/healthz` and `/readyz`.
+pub fn admin(app: Arc<App>) -> axum::Router {
+    axum::Router::new()
+        .route("/metrics", get(metrics))
+        .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }))
+        .route("/readyz", get(|State(app): State<Arc<App>>| async move { readiness(&app).await }))
+        .with_state(app)
+}
+
+/// The format that OpenMetrics 1.0 names.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+async fn metrics(State(app): State<Arc<App>>) -> Response {
+    match app.metrics.encode() {
+        Ok(text) => reply::guarded(([(CONTENT_TYPE, OPEN_METRICS)], text).into_response(), ""),
+        Err(_) => told(StatusCode::INTERNAL_SERVER_ERROR, "the metrics cannot be written\n"),
+    }
+}
+
 async fn ready(State(server): State<Arc<handler::Server>>) -> Response {
-    match server.app.store.ping().await {
+    readiness(&server.app).await
+}
+
+async fn readiness(app: &App) -> Response {
+    match app.store.ping().await {
         Ok(()) => told(StatusCode::OK, "ok\n"),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");

@@ -7,15 +7,24 @@
 //!   while serving goes through it, so that however much is asked, the machine does no more than it can.
 
 mod hasher;
+mod measure;
+mod metrics;
 mod params;
 mod phc;
 mod pool;
+mod presence;
 mod queue;
 mod self_test;
 mod worker;
 
 pub use hasher::{Engine, Hasher, HasherError, Input};
+pub use measure::{Rate, measure};
+pub use metrics::PoolMetrics;
 pub use params::{Params, ParamsError};
 pub use phc::{Phc, PhcError};
 pub use pool::{HashError, Pool, PoolSettings, Report, StartError, VerifyError};
+pub use presence::{Claim, Presence};
+pub use queue::Source;
 pub use self_test::SelfTestError;
+#[doc(hidden)]
+pub use worker::Hold;

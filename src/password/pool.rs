@@ -7,9 +7,11 @@ use std::{fmt, io};
 
 use tokio::sync::oneshot;
 
-use super::queue::{Lane, Queue};
+use super::metrics::PoolMetrics;
+use super::presence::{Claim, Presence};
+use super::queue::{Lane, Queue, Source};
 use super::self_test::self_test;
-use super::worker::{self, Job, Shared, Tag, Task};
+use super::worker::{self, Hold, Job, Shared, Tag, Task};
 use super::{Engine, Params, ParamsError, Phc, PhcError, SelfTestError};
 use crate::user::Password;
 
@@ -34,7 +36,8 @@ pub struct PoolSettings {
 /// Whatever is asked of it, it computes at most `workers` hashes at once and keeps `workers` x `memory_kib` of memory;
 /// a stored hash of higher cost takes its own for as long as it is verified, within the ceilings of
 /// [`Params::check_bounds`]. Who would wait longer than the deadline is refused at once; a hash whose asker has left
-/// before it begins is never computed. Dropping the pool closes it and waits for the hashes that are being computed.
+/// before it begins ([`Presence`]) is never computed. No source of sign-ups can starve another, nor password checks.
+/// Dropping the pool closes it and waits for the hashes that are being computed.
 pub struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
@@ -77,9 +80,12 @@ pub enum HashError {
     /// There is more to do than can be done before the deadline, or no memory to do it in.
     #[error("too many passwords wait to be hashed; try again in {} s", retry_after.as_secs())]
     Busy {
-        /// When the present queue will be done, in whole seconds, at least one.
+        /// When a new try will be let in if those before it come back too, in whole seconds, at least one.
         retry_after: Duration,
     },
+    /// Whoever asked left before a worker began; nothing was computed.
+    #[error("whoever asked has left")]
+    Left,
     /// The pool is closed.
     #[error("the server is stopping")]
     Stopped,
@@ -121,20 +127,31 @@ impl Pool {
         Ok(pool)
     }
 
+    /// A token for one who is about to ask, to be held where they wait.
+    pub fn presence(&self) -> Presence {
+        Presence::new(&self.shared.left)
+    }
+
     /// Hashes a password with the pool's parameters and `salt`, which must be fresh randomness. The answer is the PHC
-    /// string to store, with a tag of 32 bytes. Dropping the future takes the work back if it has not begun.
+    /// string to store, with a tag of 32 bytes. `source` says whose sign-up it is, and `claim` whether they still wait.
     ///
     /// # Errors
     /// [`HashError`].
-    pub async fn hash(&self, password: Password, salt: [u8; 16]) -> Result<String, HashError> {
+    pub async fn hash(
+        &self,
+        password: Password,
+        salt: [u8; 16],
+        source: Source,
+        claim: Claim,
+    ) -> Result<String, HashError> {
         let params = self.settings.params;
         let task = Task::Derive { password, salt: salt.to_vec(), params, tag_len: TAG_LEN };
-        let tag = self.run(Lane::Registration, task).await?;
+        let tag = self.run(Lane::Registration(source), task, claim).await?;
         Ok(Phc::new(params, &salt, &tag).to_string())
     }
 
     /// Whether `password` is the one that was stored as `phc`: any Argon2id PHC string within the ceilings of
-    /// [`Phc::parse`]. Compared in constant time.
+    /// [`Phc::parse`]. Compared in constant time. Dropping the future takes the work back if it has not begun.
     ///
     /// # Errors
     /// [`VerifyError`].
@@ -142,7 +159,8 @@ impl Pool {
         let stored = Phc::parse(&phc)?;
         let salt = stored.salt().to_vec();
         let task = Task::Derive { password, salt, params: stored.params(), tag_len: stored.tag_len() };
-        let tag = self.run(Lane::Verification, task).await?;
+        let presence = self.presence();
+        let tag = self.run(Lane::Verification, task, presence.claim()).await?;
         Ok(stored.has_tag(&tag))
     }
 
@@ -157,15 +175,26 @@ impl Pool {
         self.shared.queue_len()
     }
 
+    /// The pool's live numbers.
+    pub fn metrics(&self) -> &PoolMetrics {
+        &self.shared.metrics
+    }
+
+    /// For tests: holds the workers somewhere, or lets them go.
+    #[doc(hidden)]
+    pub fn hold(&self, hold: Option<Hold>) {
+        self.shared.hold(hold);
+    }
+
     /// Takes no more work, answers what waits with [`HashError::Stopped`], and lets the hashes that are being computed
     /// finish. Does not wait for them.
     pub fn close(&self) {
         self.shared.close();
     }
 
-    async fn run(&self, lane: Lane, task: Task) -> Result<Tag, HashError> {
+    async fn run(&self, lane: Lane, task: Task, claim: Claim) -> Result<Tag, HashError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.submit(lane, Job { task, reply })?;
+        self.shared.submit(lane, Job { task, claim, reply })?;
         // Every job is answered; one that is not went down with its thread.
         answer.await.unwrap_or(Err(HashError::Panicked))
     }

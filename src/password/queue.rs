@@ -1,5 +1,10 @@
 //! The queue before the workers. It is bounded by time and not by length: whoever would wait longer than the deadline
 //! is told at once and not after it.
+//!
+//! It is fair twice over. Sign-ups and password checks are served in turn, and so are the sources of sign-ups among
+//! themselves. When there is no room left, whoever takes up the most of it gives way: its newest item is pushed out
+//! for one of a shorter line (longest-queue drop; McKenney, "Stochastic Fairness Queueing", 1990). So a flood from one
+//! side fills what nobody else needs, and no more.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -7,46 +12,64 @@ use std::time::{Duration, Instant};
 /// A longer deadline than this one is none, and could not be added to the present time.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// A lane of its own for those who sign in, so that a flood of sign-ups cannot lock the users out. When both lanes
-/// wait, they are served in turn.
+/// Nobody is sent away for longer. Behind a flood that long, the promise to be let in is not kept any more.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+
+/// Where sign-ups come from, such as the number of a contract. Counted from 0; each has a line of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source(pub usize);
+
+/// A lane of its own for those who sign in, so that a flood of sign-ups cannot lock the users out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Lane {
-    Registration,
+    Registration(Source),
     Verification,
 }
 
-/// Waiting items, first in first out in each lane. `work` is how much each will take, in any unit that is
+/// Waiting items, first in first out in each line. `work` is how much each will take, in any unit that is
 /// proportional to time. The queue reads no clock.
 pub(super) struct Queue<T> {
-    registrations: Waiting<T>,
-    verifications: Waiting<T>,
-    next: Lane,
+    /// One line per source, by its number.
+    registrations: Vec<Line<T>>,
+    verifications: Line<T>,
+    /// The source whose turn is next among the registrations.
+    next_source: usize,
+    verification_is_next: bool,
     workers: f64,
     deadline: Duration,
     seconds_per_work: f64,
+    sent_away: SentAway,
 }
 
 /// One waiting item.
 pub(super) struct Entry<T> {
     pub(super) item: T,
-    pub(super) lane: Lane,
     pub(super) work: u64,
+    /// When it was let in.
+    pub(super) since: Instant,
     /// When it is no longer worth beginning.
     pub(super) expires: Instant,
 }
 
-struct Waiting<T> {
+/// What became of an item that asked to be let in.
+pub(super) enum Admission<T> {
+    /// It waits.
+    Admitted,
+    /// It waits, and this one, which was the last of the longest line, had to go for it.
+    InsteadOf(Entry<T>),
+    /// There is no room.
+    Refused(T),
+}
+
+struct Line<T> {
     entries: VecDeque<Entry<T>>,
     work: u64,
 }
 
-impl Lane {
-    fn other(self) -> Lane {
-        match self {
-            Lane::Registration => Lane::Verification,
-            Lane::Verification => Lane::Registration,
-        }
-    }
+/// Seconds of work that were sent away and may come back, each as soon as those before it have been served.
+struct SentAway {
+    seconds: f64,
+    at: Option<Instant>,
 }
 
 impl<T> Queue<T> {
@@ -54,56 +77,76 @@ impl<T> Queue<T> {
     /// believed to take until there are measurements.
     pub(super) fn new(workers: usize, deadline: Duration, pace: Duration) -> Queue<T> {
         Queue {
-            registrations: Waiting::new(),
-            verifications: Waiting::new(),
-            next: Lane::Registration,
+            registrations: Vec::new(),
+            verifications: Line::new(),
+            next_source: 0,
+            verification_is_next: false,
             workers: workers as f64,
             deadline: deadline.min(LONGEST_DEADLINE),
             seconds_per_work: pace.as_secs_f64(),
+            sent_away: SentAway { seconds: 0.0, at: None },
         }
     }
 
-    /// How long a new item of `lane` would wait before it is begun. The items that are being worked on are left out:
-    /// all of them together add less than the time of one.
-    pub(super) fn expected_wait(&self, lane: Lane) -> Duration {
-        let (mine, others) = (self.lane(lane), self.lane(lane.other()));
-        // Served in turn, no more of the other lane go first than there are in this one, and one. Their share of the
-        // other lane's work stands for theirs.
-        let before = others.entries.len().min(mine.entries.len() + 1) as f64;
-        let share = if others.entries.is_empty() { 0.0 } else { before / others.entries.len() as f64 };
-        let work = mine.work as f64 + others.work as f64 * share;
-        Duration::try_from_secs_f64(work * self.seconds_per_work / self.workers).unwrap_or(Duration::MAX)
+    /// How long it takes until all that waits is begun, and so the most that a new item waits while nobody overtakes
+    /// it. The items that are being worked on are left out: all of them together add less than the time of one.
+    pub(super) fn backlog(&self) -> Duration {
+        let seconds = self.seconds((self.registered() + self.verifications.work) as f64);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Whether a new item of `lane` would be begun before its deadline.
-    pub(super) fn has_room(&self, lane: Lane) -> bool {
-        self.expected_wait(lane) <= self.deadline
+    /// Whether a new item of any line would be begun before its deadline.
+    pub(super) fn has_room(&self) -> bool {
+        self.backlog() <= self.deadline
     }
 
-    /// Puts an item at the end of its lane, whether there is room or not. The deadline runs from `now`.
+    /// Lets an item in at the end of its line if there is room, or if a longer line can give way.
+    pub(super) fn admit(&mut self, lane: Lane, work: u64, item: T, now: Instant) -> Admission<T> {
+        if self.has_room() {
+            self.push(lane, work, item, now);
+            return Admission::Admitted;
+        }
+        let Some(longer) = self.longer_than(lane, work) else { return Admission::Refused(item) };
+        let given_way = self.line(longer).drop_last();
+        self.push(lane, work, item, now);
+        given_way.map_or(Admission::Admitted, Admission::InsteadOf)
+    }
+
+    /// Puts an item at the end of its line, whether there is room or not. The deadline runs from `now`.
     pub(super) fn push(&mut self, lane: Lane, work: u64, item: T, now: Instant) {
         let expires = now + self.deadline;
-        let waiting = self.lane_mut(lane);
-        waiting.work += work;
-        waiting.entries.push_back(Entry { item, lane, work, expires });
+        let line = self.line(lane);
+        line.work += work;
+        line.entries.push_back(Entry { item, work, since: now, expires });
     }
 
     /// Takes the item whose turn it is.
     pub(super) fn pop(&mut self) -> Option<Entry<T>> {
-        let lane = if self.lane(self.next).entries.is_empty() { self.next.other() } else { self.next };
-        let waiting = self.lane_mut(lane);
-        let entry = waiting.entries.pop_front()?;
-        waiting.work -= entry.work;
-        self.next = lane.other();
-        Some(entry)
+        let checked = if self.verification_is_next { self.verifications.take_first() } else { None };
+        if let Some(entry) = checked {
+            self.verification_is_next = false;
+            return Some(entry);
+        }
+        if let Some(source) = self.next_with_work() {
+            self.next_source = source + 1;
+            self.verification_is_next = true;
+            return self.registrations[source].take_first();
+        }
+        self.verifications.take_first()
     }
 
     /// Takes out every item for which `gone` holds.
-    pub(super) fn remove(&mut self, gone: impl Fn(&T) -> bool) {
-        for waiting in [&mut self.registrations, &mut self.verifications] {
-            waiting.entries.retain(|entry| !gone(&entry.item));
-            waiting.work = waiting.entries.iter().map(|entry| entry.work).sum();
-        }
+    pub(super) fn remove(&mut self, gone: impl Fn(&T) -> bool) -> Vec<Entry<T>> {
+        let lines = self.registrations.iter_mut().chain([&mut self.verifications]);
+        lines.flat_map(|line| line.remove(&gone)).collect()
+    }
+
+    /// When an item that is turned away now should come back to be let in: when all that waits has been begun, and all
+    /// who were turned away before it and may come back too. It assumes that they do, and that nobody new comes.
+    pub(super) fn send_away(&mut self, work: u64, now: Instant) -> Duration {
+        let outside = self.sent_away.add(self.seconds(work as f64), now);
+        let outside = Duration::try_from_secs_f64(outside).unwrap_or(LONGEST_RETRY);
+        self.backlog().saturating_add(outside).min(LONGEST_RETRY)
     }
 
     /// Learns from one item that `work` took `time`. Each measurement counts an eighth, so that the estimate follows
@@ -115,94 +158,92 @@ impl<T> Queue<T> {
 
     /// How many items wait.
     pub(super) fn len(&self) -> usize {
-        self.registrations.entries.len() + self.verifications.entries.len()
+        let registrations: usize = self.registrations.iter().map(|line| line.entries.len()).sum();
+        registrations + self.verifications.entries.len()
     }
 
-    fn lane(&self, lane: Lane) -> &Waiting<T> {
+    fn seconds(&self, work: f64) -> f64 {
+        work * self.seconds_per_work / self.workers
+    }
+
+    fn registered(&self) -> u64 {
+        self.registrations.iter().map(|line| line.work).sum()
+    }
+
+    fn next_with_work(&self) -> Option<usize> {
+        let count = self.registrations.len();
+        (0..count)
+            .map(|i| (self.next_source + i) % count)
+            .find(|&i| !self.registrations[i].entries.is_empty())
+    }
+
+    /// The line that should give way to another item of `lane`: the longest one of the lane that takes up more. No
+    /// line gives way to one that would then be as long.
+    fn longer_than(&mut self, lane: Lane, work: u64) -> Option<Lane> {
+        let (registered, verified) = (self.registered(), self.verifications.work);
+        let source = |queue: &Self| {
+            let lines = queue.registrations.iter().enumerate().max_by_key(|(_, line)| line.work);
+            lines.map(|(source, _)| Lane::Registration(Source(source)))
+        };
         match lane {
-            Lane::Registration => &self.registrations,
-            Lane::Verification => &self.verifications,
+            Lane::Verification if verified + work < registered => source(self),
+            Lane::Registration(_) if registered + work < verified => Some(Lane::Verification),
+            Lane::Verification => None,
+            Lane::Registration(_) => {
+                let mine = self.line(lane).work;
+                source(self).filter(|&longest| mine + work < self.line(longest).work)
+            }
         }
     }
 
-    fn lane_mut(&mut self, lane: Lane) -> &mut Waiting<T> {
+    fn line(&mut self, lane: Lane) -> &mut Line<T> {
         match lane {
-            Lane::Registration => &mut self.registrations,
             Lane::Verification => &mut self.verifications,
+            Lane::Registration(Source(source)) => {
+                while self.registrations.len() <= source {
+                    self.registrations.push(Line::new());
+                }
+                &mut self.registrations[source]
+            }
         }
     }
 }
 
-impl<T> Waiting<T> {
-    fn new() -> Waiting<T> {
-        Waiting { entries: VecDeque::new(), work: 0 }
+impl<T> Line<T> {
+    fn new() -> Line<T> {
+        Line { entries: VecDeque::new(), work: 0 }
+    }
+
+    fn take_first(&mut self) -> Option<Entry<T>> {
+        let entry = self.entries.pop_front()?;
+        self.work -= entry.work;
+        Some(entry)
+    }
+
+    fn drop_last(&mut self) -> Option<Entry<T>> {
+        let entry = self.entries.pop_back()?;
+        self.work -= entry.work;
+        Some(entry)
+    }
+
+    fn remove(&mut self, gone: impl Fn(&T) -> bool) -> Vec<Entry<T>> {
+        let (removed, kept) = self.entries.drain(..).partition(|entry| gone(&entry.item));
+        let removed: VecDeque<Entry<T>> = removed;
+        self.entries = kept;
+        self.work = self.entries.iter().map(|entry| entry.work).sum();
+        removed.into()
+    }
+}
+
+impl SentAway {
+    /// Adds to the line outside, which gets shorter by a second each second, and says how long it is.
+    fn add(&mut self, seconds: f64, now: Instant) -> f64 {
+        let passed = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64());
+        self.at = Some(now);
+        self.seconds = ((self.seconds - passed).max(0.0) + seconds).min(LONGEST_RETRY.as_secs_f64());
+        self.seconds
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::Lane::{Registration, Verification};
-    use super::*;
-
-    /// Two workers, a deadline of one second, and 10 ms for each unit of work.
-    fn queue() -> Queue<u32> {
-        Queue::new(2, Duration::from_secs(1), Duration::from_millis(10))
-    }
-
-    fn fill(queue: &mut Queue<u32>, lane: Lane, items: std::ops::Range<u32>) {
-        for item in items {
-            queue.push(lane, 1, item, Instant::now());
-        }
-    }
-
-    fn milliseconds(queue: &Queue<u32>, lane: Lane) -> u128 {
-        (queue.expected_wait(lane) + Duration::from_micros(500)).as_millis()
-    }
-
-    #[test]
-    fn room_ends_where_the_deadline_does() {
-        let mut queue = queue();
-        fill(&mut queue, Registration, 0..200);
-        assert_eq!((milliseconds(&queue, Registration), queue.has_room(Registration)), (1000, true));
-        fill(&mut queue, Registration, 200..201);
-        assert_eq!((milliseconds(&queue, Registration), queue.has_room(Registration)), (1005, false));
-        queue.pop();
-        assert!(queue.has_room(Registration));
-    }
-
-    #[test]
-    fn a_full_lane_leaves_the_other_its_room_and_its_turns() {
-        let mut queue = queue();
-        fill(&mut queue, Registration, 0..1000);
-        assert_eq!(milliseconds(&queue, Verification), 5);
-        fill(&mut queue, Verification, 1000..1003);
-        assert_eq!(milliseconds(&queue, Verification), 35);
-        assert_eq!(milliseconds(&queue, Registration), 5015);
-        let order: Vec<u32> = (0..8).map(|_| queue.pop().unwrap().item).collect();
-        assert_eq!(order, [0, 1000, 1, 1001, 2, 1002, 3, 4]);
-        fill(&mut queue, Verification, 2000..2001);
-        assert_eq!(queue.pop().unwrap().item, 2000, "whoever was not served last is next");
-    }
-
-    #[test]
-    fn the_pace_follows_the_measurements() {
-        let mut queue = queue();
-        fill(&mut queue, Registration, 0..2);
-        assert_eq!(milliseconds(&queue, Registration), 10);
-        for _ in 0..100 {
-            queue.measured(5, Duration::from_millis(500));
-        }
-        assert_eq!(milliseconds(&queue, Registration), 100);
-    }
-
-    #[test]
-    fn what_is_removed_no_longer_counts() {
-        let mut queue = queue();
-        fill(&mut queue, Registration, 0..10);
-        fill(&mut queue, Verification, 10..12);
-        queue.remove(|item| item % 2 == 0);
-        assert_eq!((queue.len(), milliseconds(&queue, Verification)), (6, 15));
-        while queue.pop().is_some() {}
-        assert_eq!((queue.len(), milliseconds(&queue, Registration)), (0, 0));
-    }
-}
+mod tests;

@@ -1,22 +1,26 @@
 //! The threads that hash, and what they share with those who ask.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use super::queue::{Entry, Lane, Queue};
+use super::metrics::PoolMetrics;
+use super::presence::Claim;
+use super::queue::{Admission, Entry, Lane, Queue};
 use super::{Engine, HashError, Hasher, HasherError, Input, Params};
 use crate::user::Password;
 
 /// A computed tag. It is all that is needed to sign in, so it is wiped.
 pub(super) type Tag = Zeroizing<Vec<u8>>;
 
-/// One tag to compute, and whom to tell.
+/// One tag to compute, for whom, and where to tell.
 pub(super) struct Job {
     pub(super) task: Task,
+    pub(super) claim: Claim,
     pub(super) reply: oneshot::Sender<Result<Tag, HashError>>,
 }
 
@@ -33,35 +37,82 @@ pub(super) enum Task {
 pub(super) struct Shared {
     state: Mutex<State>,
     bell: Condvar,
+    /// How many have left the queue since it was last looked through for them.
+    pub(super) left: Arc<AtomicUsize>,
+    pub(super) metrics: PoolMetrics,
 }
 
 struct State {
     queue: Queue<Job>,
     open: bool,
+    hold: Option<Hold>,
+}
+
+/// Where tests stop the workers, to have events in an order of their own.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// They take no job.
+    BeforeTaking,
+    /// They have taken one and do not compute yet.
+    AfterTaking,
 }
 
 impl Shared {
     pub(super) fn new(queue: Queue<Job>) -> Shared {
-        Shared { state: Mutex::new(State { queue, open: true }), bell: Condvar::new() }
+        let state = Mutex::new(State { queue, open: true, hold: None });
+        Shared { state, bell: Condvar::new(), left: Arc::default(), metrics: PoolMetrics::default() }
     }
 
     /// Queues a job, or says at once why not.
     pub(super) fn submit(&self, lane: Lane, job: Job) -> Result<(), HashError> {
+        if job.claim.is_void() {
+            self.metrics.left.inc();
+            return Err(HashError::Left);
+        }
         let mut state = self.lock();
         if !state.open {
             return Err(HashError::Stopped);
         }
-        if !state.queue.has_room(lane) {
-            // Those who left stand in the way of those who came.
-            state.queue.remove(|job| job.reply.is_closed());
-            if !state.queue.has_room(lane) {
-                return Err(busy(state.queue.expected_wait(lane)));
-            }
-        }
-        state.queue.push(lane, job.task.work(), job, Instant::now());
+        let gone = self.make_room(&mut state);
+        let (work, now) = (job.task.work(), Instant::now());
+        let admission = state.queue.admit(lane, work, job, now);
+        let retry_after = match &admission {
+            Admission::Admitted => Duration::ZERO,
+            Admission::InsteadOf(entry) => state.queue.send_away(entry.work, now),
+            Admission::Refused(_) => state.queue.send_away(work, now),
+        };
+        self.metrics.waiting.set(state.queue.len() as i64);
         drop(state);
+        for entry in gone {
+            self.tell_left(entry.item);
+        }
+        match admission {
+            Admission::Refused(_) => {
+                self.metrics.refused.inc();
+                return Err(busy(retry_after));
+            }
+            Admission::InsteadOf(entry) => {
+                self.metrics.pushed_out.inc();
+                entry.item.answer(Err(busy(retry_after)));
+            }
+            Admission::Admitted => {}
+        }
         self.bell.notify_one();
         Ok(())
+    }
+
+    /// Those who left stand in the way of those who come: takes them out when there is no room otherwise.
+    fn make_room(&self, state: &mut State) -> Vec<Entry<Job>> {
+        if state.queue.has_room() || self.left.swap(0, Ordering::Relaxed) == 0 {
+            return Vec::new();
+        }
+        state.queue.remove(|job| job.claim.is_void())
+    }
+
+    fn tell_left(&self, job: Job) {
+        self.metrics.left.inc();
+        job.answer(Err(HashError::Left));
     }
 
     /// Queues a job that never expires, whatever the deadline.
@@ -78,6 +129,7 @@ impl Shared {
         let mut state = self.lock();
         state.open = false;
         waiting.extend(std::iter::from_fn(|| state.queue.pop()));
+        self.metrics.waiting.set(0);
         drop(state);
         self.bell.notify_all();
         for entry in waiting {
@@ -89,20 +141,50 @@ impl Shared {
         self.lock().queue.len()
     }
 
-    /// The next job, as soon as there is one; none when the pool is closed.
-    fn take(&self) -> Option<Entry<Job>> {
+    /// The next job that is still wanted and not too late, as soon as there is one; none when the pool is closed.
+    fn take(&self) -> Option<(Job, u64)> {
+        loop {
+            let (Entry { item: job, work, since, expires }, now) = self.pop()?;
+            if now > expires {
+                self.metrics.late.inc();
+                job.answer(Err(self.busy(work)));
+            } else if job.claim.begin() {
+                self.metrics.wait.observe((now - since).as_secs_f64());
+                return Some((job, work));
+            } else {
+                self.tell_left(job);
+            }
+        }
+    }
+
+    fn pop(&self) -> Option<(Entry<Job>, Instant)> {
         let mut state = self.lock();
         while state.open {
-            if let Some(entry) = state.queue.pop() {
-                return Some(entry);
+            let held = state.hold == Some(Hold::BeforeTaking);
+            if !held && let Some(entry) = state.queue.pop() {
+                self.metrics.waiting.set(state.queue.len() as i64);
+                return Some((entry, Instant::now()));
             }
             state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         None
     }
 
-    fn busy(&self, lane: Lane) -> HashError {
-        busy(self.lock().queue.expected_wait(lane))
+    /// Holds the workers, or lets them go.
+    pub(super) fn hold(&self, hold: Option<Hold>) {
+        self.lock().hold = hold;
+        self.bell.notify_all();
+    }
+
+    fn wait_while_held(&self) {
+        let mut state = self.lock();
+        while state.open && state.hold == Some(Hold::AfterTaking) {
+            state = self.bell.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn busy(&self, work: u64) -> HashError {
+        busy(self.lock().queue.send_away(work, Instant::now()))
     }
 
     /// A panic elsewhere cannot have left the queue half-changed, so a poisoned lock is as good as any.
@@ -114,32 +196,32 @@ impl Shared {
 /// Works until the pool is closed. `params` have been checked.
 pub(super) fn work(shared: &Shared, engine: Engine, params: Params) {
     let mut hasher = fresh(engine, params);
-    while let Some(Entry { item: job, lane, work, expires }) = shared.take() {
-        if job.reply.is_closed() {
-            continue;
-        }
+    while let Some((Job { task, reply, .. }, work)) = shared.take() {
+        shared.metrics.working.inc();
+        shared.wait_while_held();
         let begun = Instant::now();
-        if begun > expires {
-            job.answer(Err(shared.busy(lane)));
-            continue;
-        }
-        let Job { task, reply } = job;
         let measurable = task.is_measurable();
         let answer = match catch_unwind(AssertUnwindSafe(|| task.run(&mut hasher))) {
             Ok(Ok(tag)) => {
                 if measurable {
-                    shared.lock().queue.measured(work, begun.elapsed());
+                    let time = begun.elapsed();
+                    shared.metrics.hash.observe(time.as_secs_f64());
+                    shared.lock().queue.measured(work, time);
                 }
                 Ok(tag)
             }
             // The memory may be there again in a moment, as a worker may be.
-            Ok(Err(HasherError::OutOfMemory)) => Err(shared.busy(lane)),
+            Ok(Err(HasherError::OutOfMemory)) => {
+                shared.metrics.no_memory.inc();
+                Err(shared.busy(work))
+            }
             Ok(Err(HasherError::Input)) => Err(HashError::Panicked),
             Err(_) => {
                 hasher = fresh(engine, params);
                 Err(HashError::Panicked)
             }
         };
+        shared.metrics.working.dec();
         // Whoever left while it was computed does not need it.
         let _ = reply.send(answer);
     }
@@ -152,7 +234,7 @@ fn fresh(engine: Engine, params: Params) -> Hasher {
     hasher
 }
 
-/// When to come back: after the present queue, in whole seconds as `Retry-After` has them, and at least one.
+/// When to come back, in whole seconds as `Retry-After` has them, and at least one.
 fn busy(wait: Duration) -> HashError {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     HashError::Busy { retry_after: Duration::from_secs(seconds.max(1)) }

@@ -1,6 +1,7 @@
 //! Everything that can be judged before a socket or a database is opened.
 
-use super::StartError;
+use super::memory::{Ceiling, Need, Verdict};
+use super::{StartError, workers};
 use crate::app::Mounted;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED};
@@ -126,6 +127,19 @@ impl<'c> Check<'c> {
             self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
         }
         params
+    }
+
+    pub(super) fn memory(&mut self, ceiling: Option<Ceiling>) {
+        let Some(ceiling) = ceiling else { return };
+        let passwords = &self.loaded.config.passwords;
+        let need = Need { workers: workers(passwords.workers), memory_kib: passwords.memory_kib };
+        match need.within(&ceiling) {
+            Verdict::Fits => {}
+            Verdict::Tight(warning) => self.warnings.push(warning),
+            Verdict::TooMuch { reason, hint } => {
+                self.refuse("passwords.workers", format!("does not do: {reason}"), Some(hint));
+            }
+        }
     }
 
     pub(super) fn database(&mut self) -> Option<DatabaseUrl> {

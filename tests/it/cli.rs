@@ -38,9 +38,14 @@ fn help_tells_examples_and_exit_codes() {
     {
         assert!(out(&help).contains(text), "{text}");
     }
-    for command in
-        [&["serve"][..], &["config", "show"], &["user", "list"], &["user", "verify"], &["contract", "show"]]
-    {
+    for command in [
+        &["serve"][..],
+        &["config", "show"],
+        &["user", "list"],
+        &["user", "verify"],
+        &["contract", "show"],
+        &["calibrate"],
+    ] {
         let help = vestibule(&[command, &["--help"]].concat(), &[]);
         assert!(out(&help).contains("Examples:"), "{command:?}");
     }
@@ -222,4 +227,36 @@ fn a_variable_that_is_no_text_is_refused() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(err(&output).contains("VESTIBULE_LISTEN is not valid UTF-8"));
+}
+
+#[test]
+fn a_calibration_never_proposes_less_than_the_default_and_can_be_pasted() {
+    let quick = ["calibrate", "--seconds", "1", "--latency", "1ms", "--memory", "19MiB"];
+    let json = vestibule(&[&quick[..], &["--json"]].concat(), &[]);
+    assert_eq!(json.status.code(), Some(0), "{}", err(&json));
+    let report: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let proposal = &report["proposal"];
+    let cost = ["memory_kib", "iterations", "parallelism", "workers"].map(|key| proposal[key].as_u64());
+    assert_eq!(cost, [Some(19_456), Some(2), Some(1), Some(1)]);
+    assert!(proposal["hashes_per_second"].as_f64().unwrap() > 0.0);
+    assert!(
+        err(&json).lines().all(|line| line.starts_with("warning: other programs run here")),
+        "{}",
+        err(&json)
+    );
+
+    let text = vestibule(&quick, &[]);
+    let (_, configuration) = out(&text).split_once("[passwords]").unwrap();
+    let file = folder("calibrate").join("vestibule.toml");
+    std::fs::write(&file, format!("[passwords]{configuration}")).unwrap();
+    let shown = vestibule(&["config", "show", "--config", file.to_str().unwrap()], &[]);
+    assert!(out(&shown).contains("passwords.workers = 1\n"), "{}{}", out(&shown), err(&shown));
+    assert!(!out(&text).contains('\u{2588}'), "bars are for terminals");
+    for wrong in [["--latency", "250"], ["--memory", "big"], ["--seconds", "0"], ["--core-hour", "-1"]] {
+        assert_eq!(
+            vestibule(&[&["calibrate"][..], &wrong].concat(), &[]).status.code(),
+            Some(2),
+            "{wrong:?}"
+        );
+    }
 }

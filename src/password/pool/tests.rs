@@ -2,7 +2,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::task::{Context, Waker};
+use std::task::{Context, Poll, Waker};
 
 use super::*;
 
@@ -18,12 +18,18 @@ fn password(text: &str) -> Password {
     Password::parse(text).unwrap()
 }
 
-fn call(
-    pool: &Pool,
-    lane: Lane,
-    call: impl FnOnce() + Send + 'static,
-) -> impl Future<Output = Result<Tag, HashError>> {
-    pool.run(lane, Task::Call(Box::new(call)))
+const SIGN_UP: Lane = Lane::Registration(Source(0));
+
+/// Asks for a call instead of a hash. Dropping the future is leaving.
+async fn call(pool: &Pool, lane: Lane, call: impl FnOnce() + Send + 'static) -> Result<Tag, HashError> {
+    let presence = pool.presence();
+    pool.run(lane, Task::Call(Box::new(call)), presence.claim()).await
+}
+
+/// Hashes a sign-up's password. Dropping the future is leaving.
+async fn hash(pool: &Pool) -> Result<String, HashError> {
+    let presence = pool.presence();
+    pool.hash(password("a"), [0; 16], Source(0), presence.claim()).await
 }
 
 /// Runs a future until it waits for a worker.
@@ -37,6 +43,7 @@ fn now<F: Future>(future: F) -> F::Output {
 
 /// Holds the only worker of a pool until [`Gate::open`].
 struct Gate {
+    _presence: Presence,
     open: Sender<()>,
     answer: oneshot::Receiver<Result<Tag, HashError>>,
 }
@@ -49,9 +56,10 @@ impl Gate {
             arrived.send(()).unwrap();
             opened.recv().unwrap();
         }));
-        pool.shared.submit_for_ever(Lane::Registration, Job { task, reply });
+        let presence = pool.presence();
+        pool.shared.submit_for_ever(SIGN_UP, Job { task, claim: presence.claim(), reply });
         arrival.recv().unwrap();
-        Gate { open, answer }
+        Gate { _presence: presence, open, answer }
     }
 
     fn open(self) {
@@ -66,7 +74,11 @@ fn what_was_hashed_verifies_and_nothing_else_does() {
         let params = Params::weak_for_tests();
         let pool = Pool::start(PoolSettings { engine, params, workers: 2, deadline: HOUR }).unwrap();
         let verify = |text: &str, phc: &str| now(pool.verify(password(text), phc.to_owned()));
-        let phc = now(pool.hash(password("caf\u{e9}"), *b"0123456789abcdef")).unwrap();
+        let phc = {
+            let presence = pool.presence();
+            let hash = pool.hash(password("caf\u{e9}"), *b"0123456789abcdef", Source(0), presence.claim());
+            now(hash).unwrap()
+        };
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"), "{phc}");
         assert_eq!(verify("cafe\u{301}", &phc), Ok(true));
         assert_eq!(verify("Caf\u{e9}", &phc), Ok(false));
@@ -101,19 +113,27 @@ fn who_would_wait_too_long_is_told_at_once_and_when_to_come_back() {
     // A gate's work is that of a default hash: 38,912 blocks of 200 ns, 7.8 ms. 258 of them are more than 2 s.
     let mut waiting = Vec::new();
     let busy = loop {
-        let (reply, answer) = oneshot::channel();
-        match pool.shared.submit(Lane::Registration, Job { task: Task::Call(Box::new(|| ())), reply }) {
-            Ok(()) => waiting.push(answer),
-            Err(busy) => break busy,
+        let mut one = Box::pin(call(&pool, SIGN_UP, || ()));
+        match one.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => waiting.push(one),
+            Poll::Ready(answer) => break answer.unwrap_err(),
         }
     };
     assert_eq!(busy, HashError::Busy { retry_after: Duration::from_secs(3) });
     assert_eq!((waiting.len(), pool.queue_len()), (257, 257));
-    assert_eq!(now(pool.hash(password("a"), [0; 16])).unwrap_err(), busy);
-    let mut other_lane = pin!(pool.verify(password("password"), KNOWN.to_owned()));
-    begin(&mut other_lane);
+    assert_eq!(now(hash(&pool)).unwrap_err(), busy);
+    // Another line may still come in, and the newest of this one gives way to it.
+    let mut check = pin!(pool.verify(password("password"), KNOWN.to_owned()));
+    begin(&mut check);
+    assert!(matches!(now(waiting.pop().unwrap()), Err(HashError::Busy { .. })));
+    let other = Lane::Registration(Source(1));
+    let mut sign_up = pin!(call(&pool, other, || ()));
+    begin(&mut sign_up);
+    assert_eq!(pool.queue_len(), 258, "a check of 512 blocks took the place of 38,912");
+    let metrics = pool.metrics();
+    assert_eq!((metrics.refused.get(), metrics.pushed_out.get(), metrics.waiting.get()), (2, 1, 258));
     gate.open();
-    assert_eq!(now(other_lane), Ok(true));
+    assert_eq!((now(check), now(sign_up).is_ok()), (Ok(true), true));
 }
 
 #[test]
@@ -121,7 +141,7 @@ fn who_waited_too_long_is_told_instead_of_hashed() {
     let pool = pool(Duration::ZERO);
     let gate = Gate::shut(&pool);
     let (ran, runs) = channel();
-    let mut late = pin!(call(&pool, Lane::Registration, move || ran.send(()).unwrap()));
+    let mut late = pin!(call(&pool, SIGN_UP, move || ran.send(()).unwrap()));
     begin(&mut late);
     gate.open();
     assert_eq!(now(late).unwrap_err(), HashError::Busy { retry_after: Duration::from_secs(1) });
@@ -134,12 +154,12 @@ fn who_left_is_not_hashed_for_and_takes_no_room() {
     let gate = Gate::shut(&pool);
     let (ran, runs) = channel();
     {
-        let mut left = pin!(call(&pool, Lane::Registration, move || ran.send(()).unwrap()));
+        let mut left = pin!(call(&pool, SIGN_UP, move || ran.send(()).unwrap()));
         begin(&mut left);
-        let refused = now(pool.hash(password("a"), [0; 16]));
+        let refused = now(hash(&pool));
         assert!(matches!(refused, Err(HashError::Busy { .. })), "one waits, and nobody may wait for another");
     }
-    let mut stayed = pin!(pool.hash(password("a"), [0; 16]));
+    let mut stayed = pin!(hash(&pool));
     begin(&mut stayed);
     assert_eq!(pool.queue_len(), 1, "the one who left made room");
     assert!(runs.recv().is_err(), "and was dropped without being run");
@@ -147,26 +167,53 @@ fn who_left_is_not_hashed_for_and_takes_no_room() {
 }
 
 #[test]
-fn a_job_whose_asker_leaves_the_queue_is_skipped() {
+fn a_job_whose_asker_leaves_the_queue_is_skipped_however_its_answer_is_awaited() {
     let pool = pool(HOUR);
     let gate = Gate::shut(&pool);
     let (ran, runs) = channel();
-    {
-        let mut left = pin!(call(&pool, Lane::Registration, move || ran.send(()).unwrap()));
-        begin(&mut left);
-    }
+    let presence = pool.presence();
+    let task = Task::Call(Box::new(move || ran.send(()).unwrap()));
+    let mut waits_on = pin!(pool.run(SIGN_UP, task, presence.claim()));
+    begin(&mut waits_on);
+    drop(presence);
     assert_eq!(pool.queue_len(), 1);
     gate.open();
-    assert!(now(pool.hash(password("a"), [0; 16])).is_ok());
+    assert_eq!(now(waits_on).unwrap_err(), HashError::Left);
     assert!(runs.recv().is_err());
+    assert_eq!((pool.metrics().left.get(), pool.metrics().refused.get()), (1, 0));
+}
+
+#[test]
+fn who_left_before_asking_is_not_let_in() {
+    let pool = pool(HOUR);
+    let claim = pool.presence().claim();
+    let asked = pool.hash(password("a"), [0; 16], Source(0), claim);
+    assert_eq!(now(asked), Err(HashError::Left));
+}
+
+#[test]
+fn who_leaves_while_a_worker_computes_is_finished_for() {
+    let pool = pool(HOUR);
+    let ((arrived, arrival), (open, opened)) = (channel(), channel());
+    let presence = pool.presence();
+    let task = Task::Call(Box::new(move || {
+        arrived.send(()).unwrap();
+        opened.recv().unwrap()
+    }));
+    let mut answer = pin!(pool.run(SIGN_UP, task, presence.claim()));
+    begin(&mut answer);
+    arrival.recv().unwrap();
+    drop(presence);
+    open.send(()).unwrap();
+    assert!(now(answer).is_ok());
 }
 
 #[test]
 fn a_panic_is_an_answer_and_the_worker_lives() {
     let pool = pool(HOUR);
-    let panicked = now(call(&pool, Lane::Registration, || panic!("on purpose, for a test")));
+    let panicked = now(call(&pool, SIGN_UP, || panic!("on purpose, for a test")));
     assert_eq!(panicked.unwrap_err(), HashError::Panicked);
-    let phc = now(pool.hash(password("a"), [7; 16])).unwrap();
+    let phc = now(hash(&pool)).unwrap();
     assert_eq!(now(pool.verify(password("a"), phc)), Ok(true));
 }
 
@@ -175,7 +222,7 @@ fn the_lanes_are_served_in_turn() {
     let pool = pool(HOUR);
     let gate = Gate::shut(&pool);
     let (ran, runs): (Sender<&str>, Receiver<&str>) = channel();
-    let plan = [(Lane::Registration, "r1 r2 r3"), (Lane::Verification, "v1 v2")];
+    let plan = [(SIGN_UP, "r1 r2 r3"), (Lane::Verification, "v1 v2")];
     let jobs = plan.into_iter().flat_map(|(lane, names)| names.split(' ').map(move |name| (lane, name)));
     let mut answers: Vec<_> = jobs
         .map(|(lane, name)| {
@@ -192,14 +239,33 @@ fn the_lanes_are_served_in_turn() {
 }
 
 #[test]
+fn a_flood_of_one_source_does_not_hold_up_another() {
+    let pool = pool(HOUR);
+    let gate = Gate::shut(&pool);
+    let (ran, runs): (Sender<&str>, Receiver<&str>) = channel();
+    let mut answers: Vec<_> = [(0, "a1"), (0, "a2"), (0, "a3"), (0, "a4"), (7, "b1"), (7, "b2")]
+        .map(|(source, name)| {
+            let ran = ran.clone();
+            Box::pin(call(&pool, Lane::Registration(Source(source)), move || ran.send(name).unwrap()))
+        })
+        .into();
+    answers.iter_mut().for_each(|answer| begin(&mut answer.as_mut()));
+    gate.open();
+    answers.into_iter().for_each(|answer| assert!(now(answer).is_ok()));
+    drop(ran);
+    // The gate was of the first source, so the other one is next.
+    assert_eq!(runs.iter().collect::<Vec<_>>(), ["b1", "a1", "b2", "a2", "a3", "a4"]);
+}
+
+#[test]
 fn closing_answers_who_waits_and_finishes_what_has_begun() {
     let pool = pool(HOUR);
     let gate = Gate::shut(&pool);
-    let mut waiting = pin!(pool.hash(password("a"), [0; 16]));
+    let mut waiting = pin!(hash(&pool));
     begin(&mut waiting);
     pool.close();
     assert_eq!(now(waiting), Err(HashError::Stopped));
-    assert_eq!(now(pool.hash(password("a"), [0; 16])), Err(HashError::Stopped));
+    assert_eq!(now(hash(&pool)), Err(HashError::Stopped));
     assert_eq!(now(pool.verify(password("a"), KNOWN.to_owned())), Err(HashError::Stopped.into()));
     gate.open();
 }

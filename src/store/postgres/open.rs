@@ -127,9 +127,11 @@ async fn check_schema(mut client: Client, database: &str, opening: Opening) -> R
         }
         Opening::Inspect => Ok(false),
         Opening::Serve => {
-            client.batch_execute(PATIENCE).await.map_err(refused)?;
+            if found < known {
+                client.batch_execute(PATIENCE).await.map_err(refused)?;
+            }
             migrate(&mut client).await.map_err(|error| unmigrated(database, &error))?;
-            // Its session has lost the time limit, so it does not go back to the pool.
+            // Its session may have lost the time limit, so it does not go back to the pool.
             discard(client);
             Ok(found == 0)
         }

@@ -8,10 +8,11 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use vestibule::app::{App, Mounted};
+use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
-use vestibule::http::{Limits, router, serve};
+use vestibule::http::{Ending, Limits, router, serve_counted};
+use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::store::Store;
 use vestibule::token::Signer;
@@ -45,17 +46,21 @@ impl Server {
         });
         let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
         let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let passwords = passwords.expect("the pool starts");
+        let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
+        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
         let mut app = App {
             clock,
-            passwords: passwords.expect("the pool starts"),
+            passwords,
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
             store,
-            contracts: vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })],
+            contracts,
             secrets: Arc::new(secrets),
             base_url: "https://accounts.example.com".into(),
             body_limit: 64 * 1024,
             docs: false,
             tasks: TaskTracker::new(),
+            metrics,
         };
         change(&mut app);
         let app = Arc::new(app);
@@ -71,7 +76,9 @@ impl Server {
             write_timeout: second,
         };
         let router = router(app.clone()).expect("one contract collides with nothing");
-        tokio::spawn(serve(listener, router, limits, stop.clone(), second));
+        let ending = Ending { shutdown: stop.clone(), grace: second };
+        let connections = app.metrics.connections.clone();
+        tokio::spawn(async move { serve_counted(listener, router, limits, ending, &connections).await });
         Server { address, app, stop }
     }
 

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod opening;
+mod pgbouncer;
 mod postgres;
 mod races;
 mod records;
