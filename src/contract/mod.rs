@@ -5,7 +5,8 @@
 //! into [`Fields`] or a [`Refusal`]; [`Contract::encode`] turns a named outcome into a [`Reply`].
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
-//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`, `describe`.
+//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`, `explain` (a request told step by step),
+//! `describe`.
 
 mod body;
 mod complaint;
@@ -13,6 +14,7 @@ mod decode;
 mod describe;
 
 mod encode;
+mod explain;
 pub mod language;
 mod load;
 mod outcome;
@@ -28,8 +30,10 @@ pub use decode::{Fields, Refusal, Request, Secrets};
 
 pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
+pub use explain::{FieldTrace, RuleTrace, Shown, Trace};
 pub use load::{Loaded, load};
 pub use outcome::Outcome;
+pub use rules::Verdict;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};

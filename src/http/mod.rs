@@ -26,6 +26,7 @@ pub use body::{BodyError, RequestBody, collect};
 pub use connection::Peer;
 pub use limits::Limits;
 pub use listener::{Drained, serve};
+pub use reply::whole;
 pub use routes::{Collision, Routes};
 
 use crate::app::App;
