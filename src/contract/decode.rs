@@ -102,7 +102,11 @@ impl Contract {
     pub async fn decode(&self, request: Request<'_>, now: &Circumstances) -> Result<Fields, Refusal> {
         let (media, body) = self.body(request).await?;
         let fields = cleaned(&self.register, read(&self.register, request, body, media), now);
-        judged(rules::check(&self.register, &fields, now, None), fields)
+        let errors = rules::check(&self.register, &fields, now, None);
+        match errors.first() {
+            None => Ok(fields),
+            Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
+        }
     }
 
     /// The first step of [`Contract::decode`]: the body as a tree.
@@ -192,14 +196,6 @@ pub(super) fn unknown_members<'b>(
 ) -> impl Iterator<Item = (&'b String, &'b Json)> {
     let named = |key: &str| operation.fields.iter().any(|f| f.from.first_key() == Some(key));
     body.as_object().into_iter().flatten().filter(move |(key, _)| !named(key))
-}
-
-/// The last step of [`Contract::decode`].
-pub(super) fn judged(errors: Vec<FieldError>, fields: Fields) -> Result<Fields, Refusal> {
-    match errors.first() {
-        None => Ok(fields),
-        Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
-    }
 }
 
 /// What the client wrote, field by field, before `clean`.

@@ -1,6 +1,6 @@
 //! A request told step by step: what was read, what `clean` made of it, which rules ran and what became of them.
 
-use super::decode::{cleaned, judged, read, unknown_members};
+use super::decode::{cleaned, read, unknown_members};
 use super::rules::{self, Ran, Verdict};
 use super::{Circumstances, Contract, Fields, Media, Operation, Refusal, Request, Unknown};
 use crate::user::Meaning;
@@ -87,7 +87,11 @@ impl Contract {
             },
             rules: rules_of(&self.register, &trail),
         };
-        (trace, judged(errors, fields))
+        let result = match errors.first() {
+            None => Ok(fields),
+            Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
+        };
+        (trace, result)
     }
 }
 

@@ -6,13 +6,13 @@
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
 //! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`, `explain` (a request told step by step),
-//! `describe`.
+//! `describe`, `draft` (a file started from examples).
 
 mod body;
 mod complaint;
 mod decode;
 mod describe;
-
+pub mod draft;
 mod encode;
 mod explain;
 pub mod language;

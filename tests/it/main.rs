@@ -6,3 +6,4 @@ mod goldens;
 mod harness;
 mod limits;
 mod stores;
+mod tools;

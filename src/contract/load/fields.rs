@@ -12,7 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 /// What only the server sets. A field of these names may be read, but never stored under them.
-const FORBIDDEN: [&str; 14] = [
+pub(in crate::contract) const FORBIDDEN: [&str; 14] = [
     "role",
     "roles",
     "is_admin",

@@ -10,6 +10,7 @@ use super::complaint::{Complaint, Level};
 use super::language::{self, Word};
 use super::{Collect, Contract, Media, Operation, Reveal, Unknown, rehearse};
 use crate::user::IdKind;
+pub(super) use fields::FORBIDDEN;
 pub(super) use source::position;
 use source::{Entry, Source, Table};
 use std::collections::BTreeSet;

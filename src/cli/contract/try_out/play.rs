@@ -74,8 +74,8 @@ impl<'s> Stage<'s> {
         let request = Request { query, headers: &request.headers, body: &request.body };
         let (trace, fields) = self.contract.explain(request, &self.circumstances).await;
         played.trace = trace;
-        let reply = match fields.and_then(|fields| self.understand(fields, &mut played)) {
-            Err(refusal) => self.refuse(refusal, &mut played)?,
+        let reply = match fields.map_err(Box::new).and_then(|fields| self.understand(fields, &mut played)) {
+            Err(refusal) => self.refuse(*refusal, &mut played)?,
             Ok(fields) => match self.collisions(&played)? {
                 taken if taken.is_empty() => self.create(&fields, &played)?,
                 taken => {
@@ -102,7 +102,7 @@ impl<'s> Stage<'s> {
         Ok(reply)
     }
 
-    fn understand(&self, fields: Fields, played: &mut Played) -> Result<Fields, Refusal> {
+    fn understand(&self, fields: Fields, played: &mut Played) -> Result<Fields, Box<Refusal>> {
         match NewUser::parse(self.contract.submitted(&fields)) {
             Ok(user) => {
                 played.means = means(&user);
@@ -112,7 +112,9 @@ impl<'s> Stage<'s> {
                 }
                 Ok(fields)
             }
-            Err(problems) => Err(self.contract.misunderstood(fields, &problems, &self.circumstances)),
+            Err(problems) => {
+                Err(Box::new(self.contract.misunderstood(fields, &problems, &self.circumstances)))
+            }
         }
     }
 
