@@ -27,6 +27,8 @@ pub struct App {
     pub base_url: Arc<str>,
     /// The longest request body, in bytes.
     pub body_limit: usize,
+    /// Whether `/openapi.json` and `/docs` tell about the contracts.
+    pub docs: bool,
     /// The registrations under way: they outlive the requests that began them.
     pub tasks: TaskTracker,
 }

@@ -1,8 +1,11 @@
-//! Vestibule, a self-hosted sign-up server. This file is the map: the rooms in reading order, each importing only
-//! from the rooms above it.
+//! Vestibule, a self-hosted sign-up server: one binary that owns `POST /users` in whatever dialect its clients speak.
+//!
+//! This file is the map: the rooms in reading order. Each imports only from the rooms above it (those without a blank
+//! line between them do not import each other), and a test says so. `ARCHITECTURE.md` tells what each room is for.
 #![forbid(unsafe_code)]
 
 pub mod clock;
+
 pub mod user;
 
 pub mod contract;

@@ -5,6 +5,7 @@ mod config;
 mod contract;
 pub mod log;
 mod man;
+mod open_files;
 mod outcome;
 mod serve;
 mod settings;
@@ -82,6 +83,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
 fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_header(header);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
     table
 }
 

@@ -13,6 +13,9 @@ pub enum Failure {
     /// The command line, the configuration or a contract is not acceptable: 2.
     #[error(transparent)]
     Refused(anyhow::Error),
+    /// The same, told in full: excerpts and carets, one below the other. Nothing is put before or behind it: 2.
+    #[error("{0}")]
+    Report(String),
     /// The database, the port or a file is not available: 3.
     #[error(transparent)]
     Unavailable(anyhow::Error),
@@ -56,6 +59,9 @@ fn describe(error: &anyhow::Error, colour: bool) -> String {
         if let Some(problems) = cause.downcast_ref::<Problems>() {
             return problems.render(colour);
         }
+        if let Some(Failure::Report(text)) = cause.downcast_ref() {
+            return text.clone();
+        }
         // Many errors repeat the message of their source in their own.
         let message = cause.to_string();
         if last.ends_with(&message) {
@@ -73,7 +79,7 @@ fn describe(error: &anyhow::Error, colour: bool) -> String {
 fn exit_code(error: &anyhow::Error) -> u8 {
     for cause in error.chain() {
         match cause.downcast_ref::<Failure>() {
-            Some(Failure::Refused(_)) => return 2,
+            Some(Failure::Refused(_) | Failure::Report(_)) => return 2,
             Some(Failure::Unavailable(_)) => return 3,
             None if cause.is::<Problems>() => return 2,
             None => {}
@@ -97,6 +103,8 @@ mod tests {
         let wrapped = Err::<(), _>(error).context("starting").unwrap_err();
         assert_eq!(exit_code(&wrapped), 3);
         assert_eq!(exit_code(&Failure::refused(anyhow!("x"))), 2);
+        let report = anyhow::Error::from(Failure::Report("error: a\n --> b".to_owned()));
+        assert_eq!((describe(&report, false).as_str(), exit_code(&report)), ("error: a\n --> b", 2));
         assert_eq!(exit_code(&anyhow!("x")), 70);
         let problems = Problems::from(Vec::new());
         assert_eq!(exit_code(&anyhow::Error::from(problems).context("x")), 2);

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Instant;
 
 use anyhow::Context;
 use clap::Args;
@@ -10,13 +11,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Failure, ServerArgs, log, table};
+use super::{Caller, Failure, ServerArgs, log, open_files, table};
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{self, Loaded};
+use crate::config::{self, Config};
 use crate::contract;
 use crate::http::{self, Limits};
-use crate::start::{StartError, Started, start};
+use crate::start::{Plan, StartError, Started};
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -34,43 +35,45 @@ pub(super) struct ServeArgs {
 }
 
 pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
-    let loaded = args.server.load(caller)?;
+    let (loaded, problems) = args.server.read(caller)?;
+    let plan = Plan::of(&loaded, problems, caller.colour).map_err(refused)?;
     let clock = Clock::system();
     let logging = log::start(&loaded.config.log, caller, move || clock.now())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(serve(&loaded, caller))?;
+    runtime.block_on(serve(&loaded.config, plan))?;
     runtime.shutdown_background();
     drop(logging);
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
-    let config = &loaded.config;
+async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
+    // First of all: a server that cannot listen leaves no database behind.
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))
-        .map_err(Failure::unavailable);
-    let bound = listener.as_ref().ok().and_then(|l| l.local_addr().ok()).unwrap_or(config.listen);
-    // A refused configuration is told before a port that is in use: it is the one that a restart cannot mend.
-    let Started { app, warnings } = start(loaded, bound, caller.colour).await.map_err(refused)?;
-    let listener = listener?;
+        .map_err(Failure::unavailable)?;
+    let bound = listener.local_addr().context("asking for the listener's address")?;
+    let Started { app, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
-    for warning in &warnings {
-        tracing::warn!("{warning}");
-    }
-    announce(&app, bound)?;
+    warnings.extend(open_files::warning(config.limits.connections));
+    notes.iter().for_each(|note| tracing::info!("{note}"));
+    warnings.iter().for_each(|warning| tracing::warn!("{warning}"));
+    // Whoever reads the announcement may ask for the end at once, so the signals are listened to before it.
+    let stop = CancellationToken::new();
+    let asked = tokio::spawn(stop_on_signal(stop.clone())?);
+    // A reader who has closed the pipe is no reason not to serve.
+    let _ = announce(&app, bound);
     let report = app.passwords.report();
     tracing::info!(
         engine = %report.engine, back_end = %report.back_end, workers = report.workers,
         memory_kib = report.params.memory_kib, iterations = report.params.iterations, "password hashing is ready"
     );
-    let stop = CancellationToken::new();
-    tokio::spawn(stop_on_signal(stop.clone())?);
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
     let drained = http::serve(listener, router, limits(&config.limits), stop, config.shutdown_grace).await;
+    let left = config.shutdown_grace.saturating_sub(asked.await.context("waiting for a signal")?.elapsed());
     app.tasks.close();
-    let finished = tokio::time::timeout(config.shutdown_grace, app.tasks.wait()).await.is_ok();
+    let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
     app.store.clone().close().await;
     app.passwords.close();
     tracing::info!(
@@ -84,7 +87,8 @@ async fn serve(loaded: &Loaded, caller: &Caller) -> anyhow::Result<()> {
 
 fn refused(error: StartError) -> anyhow::Error {
     match error {
-        StartError::Refused(_) | StartError::Pool(_) => Failure::refused(error),
+        StartError::Refused(report) => Failure::Report(report).into(),
+        StartError::Pool(_) => Failure::refused(error),
         StartError::Store(_) | StartError::Secret { .. } => Failure::unavailable(error),
     }
 }
@@ -99,8 +103,9 @@ fn limits(limits: &config::Limits) -> Limits {
     }
 }
 
-/// Resolves when SIGTERM or SIGINT arrives, and cancels `stop`.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output = ()>> {
+/// Resolves when SIGTERM or SIGINT arrives, to that moment, and cancels `stop`. From the call on neither ends the
+/// process by itself, and further ones change nothing.
+fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output = Instant>> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     Ok(async move {
@@ -110,7 +115,22 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output 
         };
         tracing::info!("{name}: finishing what was accepted");
         stop.cancel();
+        Instant::now()
     })
+}
+
+/// All contracts fill one table of users, so each example registers somebody else. The names are as long as the one
+/// in the examples, whose length may be what a contract asks for.
+const PEOPLE: [&str; 24] = [
+    "jane", "ruth", "anna", "emma", "nina", "vera", "olga", "rosa", "lucy", "mary", "irma", "cora", "elsa",
+    "hana", "joan", "kira", "lena", "maya", "noor", "sara", "tara", "yuki", "zora", "edda",
+];
+
+/// A command for another person than Jane. Its first line is left alone: there is nothing but the address.
+fn as_person(command: &str, person: &str) -> String {
+    let Some((address, rest)) = command.split_once('\n') else { return command.to_owned() };
+    let capital = person[..1].to_uppercase() + &person[1..];
+    format!("{address}\n{}", rest.replace("jane", person).replace("Jane", &capital))
 }
 
 /// Prints what is served: a table, and for each contract a line that works when pasted.
@@ -125,11 +145,27 @@ fn announce(app: &App, bound: SocketAddr) -> anyhow::Result<()> {
     }
     let mut out = std::io::stdout().lock();
     writeln!(out, "Vestibule serves on http://{bound}\n\n{}\n\nTry it:", table.trim_fmt())?;
-    for mounted in &app.contracts {
-        let url = format!("{}{}", app.base_url, mounted.prefix);
-        writeln!(out, "  {}", contract::curl(&mounted.contract, &url))?;
+    for (mounted, person) in app.contracts.iter().zip(PEOPLE.iter().cycle()) {
+        let command = contract::curl(&mounted.contract, &app.base_url, &mounted.path());
+        writeln!(out, "  {}", as_person(&command, person).replace('\n', "\n  "))?;
     }
     writeln!(out)?;
     out.flush()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_about_somebody_else_of_the_same_length() {
+        let command = "curl 'http://jane.example/'\n -d '{\"name\":\"Jane\",\"email\":\"jane@example.com\"}'";
+        let other = "curl 'http://jane.example/'\n -d '{\"name\":\"Ruth\",\"email\":\"ruth@example.com\"}'";
+        assert_eq!(as_person(command, "ruth"), other);
+        let mut people = PEOPLE.to_vec();
+        people.sort_unstable();
+        people.dedup();
+        assert!(people.len() == PEOPLE.len() && people.iter().all(|name| name.len() == "jane".len()));
+    }
 }

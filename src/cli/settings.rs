@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::Failure;
-use crate::config::{Config, Flag, Loaded, Sources};
+use crate::config::{Config, Flag, Loaded, Problems, Sources};
 
 /// What a run knows of its process; tests make their own.
 #[derive(Clone, Debug, Default)]
@@ -117,20 +117,33 @@ impl ServerArgs {
     /// # Errors
     /// [`Problems`](crate::config::Problems), or a variable that is no UTF-8.
     pub fn load(self, caller: &Caller) -> anyhow::Result<Loaded> {
+        let (loaded, problems) = self.read(caller)?;
+        if problems.is_empty() { Ok(loaded) } else { Err(problems.into()) }
+    }
+
+    /// The same for a caller who adds what else is wrong, see [`Config::read`].
+    ///
+    /// # Errors
+    /// A variable that is no UTF-8.
+    pub fn read(self, caller: &Caller) -> anyhow::Result<(Loaded, Problems)> {
         let listen = self.listen.map(|address| flag("listen", address, "--listen"));
         let database = self.store.database.map(|url| flag("database", url, "--database"));
         let contracts = self.contracts.into_iter().map(|contract| flag("contracts", contract, "--contract"));
-        load(listen.into_iter().chain(database).chain(contracts).collect(), self.store.file, caller)
+        let flags = listen.into_iter().chain(database).chain(contracts).collect();
+        Ok(Config::read(&sources(flags, self.store.file, caller)?))
     }
 }
 
-fn load(mut flags: Vec<Flag>, file: FileArgs, caller: &Caller) -> anyhow::Result<Loaded> {
+fn load(flags: Vec<Flag>, file: FileArgs, caller: &Caller) -> anyhow::Result<Loaded> {
+    Ok(Config::load(sources(flags, file, caller)?)?)
+}
+
+fn sources(mut flags: Vec<Flag>, file: FileArgs, caller: &Caller) -> anyhow::Result<Sources> {
     flags.extend(file.set.into_iter().map(|(key, value)| {
         let shown = format!("--set {key}");
         flag(&key, value, &shown)
     }));
-    let sources = Sources { flags, environment: caller.texts()?, file: file.config };
-    Ok(Config::load(sources)?)
+    Ok(Sources { flags, environment: caller.texts()?, file: file.config })
 }
 
 fn flag(key: &str, value: String, flag: &str) -> Flag {

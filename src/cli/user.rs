@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::{Args, Subcommand};
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::{Caller, Failure, StoreArgs, table};
 use crate::config::{self, Loaded};
@@ -179,25 +180,26 @@ async fn verify(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> 
         deadline: std::time::Duration::from_secs(60),
     })
     .map_err(Failure::unavailable)?;
-    // A password that could not be registered matches nobody's.
-    let matches = match Password::parse(&ask()?) {
-        Ok(password) => pool.verify(password, stored).await.context("verifying the password")?,
-        Err(_) => false,
+    let matches = match ask()? {
+        Some(password) => pool.verify(password, stored).await.context("verifying the password")?,
+        None => false,
     };
     let mut err = std::io::stderr().lock();
     writeln!(err, "{}", if matches { "the password matches" } else { "the password does not match" })?;
     Ok(if matches { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-/// The password: asked for on a terminal, otherwise everything on standard input but one trailing newline.
-fn ask() -> anyhow::Result<String> {
+/// The password: asked for on a terminal, otherwise everything on standard input but one trailing newline. `None` is
+/// one that could not have been registered (empty, too long, no UTF-8) and therefore matches nobody's.
+fn ask() -> anyhow::Result<Option<Password>> {
     if std::io::stdin().is_terminal() {
-        return rpassword::prompt_password("Password: ").context("reading the password");
+        let text = Zeroizing::new(rpassword::prompt_password("Password: ").context("reading the password")?);
+        return Ok(Password::parse(&text).ok());
     }
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).context("reading the password from standard input")?;
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    Ok(text.strip_suffix('\r').unwrap_or(text).to_owned())
+    let mut bytes = Zeroizing::new(Vec::new());
+    std::io::stdin().read_to_end(&mut bytes).context("reading the password from standard input")?;
+    let line = bytes.strip_suffix(b"\r\n").or(bytes.strip_suffix(b"\n")).unwrap_or(&bytes);
+    Ok(std::str::from_utf8(line).ok().and_then(|text| Password::parse(text).ok()))
 }
 
 fn nobody(who: &str) -> anyhow::Result<ExitCode> {

@@ -4,7 +4,8 @@ use super::keys::{CONFIG_VARIABLE, SECRETS, VARIABLE_PREFIX};
 use super::merge::{Entry, Merge, Target};
 use super::problem::Place;
 use super::setting::Raw;
-use super::{KEYS, Origin, Problem, suggest};
+use super::{KEYS, Origin, Problem};
+use crate::contract::language::nearest;
 
 /// The variable of a dotted name: `VESTIBULE_PASSWORDS_MEMORY_KIB`.
 pub(super) fn variable(name: &str) -> String {
@@ -40,7 +41,7 @@ fn target(name: &str) -> Option<Target> {
 fn unknown(name: &str, place: Place) -> Problem {
     let known: Vec<String> =
         KEYS.iter().map(|key| key.variable()).chain([CONFIG_VARIABLE.to_owned()]).collect();
-    let near = suggest::nearest(name, known.iter().map(String::as_str));
+    let near = nearest(name, known.iter().map(String::as_str));
     let hint = near.map(|near| format!("did you mean `{near}`?"));
     Problem::new(place, format!("unknown environment variable `{}`", name.escape_debug())).with_hint(hint)
 }

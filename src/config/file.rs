@@ -11,7 +11,8 @@ use super::merge::{Entry, Merge, Target, suggestion};
 use super::problem::Place;
 use super::setting::{Raw, type_name};
 use super::source::Source;
-use super::{KEYS, Key, Origin, Problem, suggest};
+use super::{KEYS, Key, Origin, Problem};
+use crate::contract::language::nearest;
 
 /// Reads one file into the merge. `path` is `None` for the default layer, whose places have no file.
 pub(super) fn read(path: Option<&Path>, text: &str, merge: &mut Merge) {
@@ -76,7 +77,7 @@ impl<'a> Walk<'a> {
                 "a key in quotes is a single name; leave the quotes away for a path".to_owned(),
             ))
         } else {
-            let near = suggestion(name).or_else(|| suggest::nearest(name, tables()));
+            let near = suggestion(name).or_else(|| nearest(name, tables()));
             let hint = near.map(|near| format!("did you mean `{near}`?"));
             Problem::new(place, format!("unknown key `{shown}`")).with_hint(hint)
         };

@@ -44,6 +44,7 @@ pub const KEYS: &[Key] = &[
     Key { secret: true, ..key!(database) },
     key!(contracts),
     key!(base_url),
+    key!(docs),
     Key { secret: true, set: set_token_secret, ..key!(token_secret) },
     Key { set: set_token_secret_file, ..key!(token_secret_file) },
     key!(shutdown_grace, in Duration::ZERO..=DAY),

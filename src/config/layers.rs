@@ -55,7 +55,7 @@ impl Loaded {
     }
 }
 
-pub(super) fn load(sources: &Sources) -> Result<Loaded, Problems> {
+pub(super) fn read(sources: &Sources) -> (Loaded, Problems) {
     let mut merge = Merge::new(Config::blank());
     file::read(None, DEFAULT_FILE, &mut merge);
     if let Some((path, named_by)) = named_file(sources) {
@@ -69,8 +69,8 @@ pub(super) fn load(sources: &Sources) -> Result<Loaded, Problems> {
     }
     environment::read(&sources.environment, &mut merge);
     flags::read(&sources.flags, &mut merge);
-    let (config, places) = merge.finish()?;
-    Ok(Loaded { config, places })
+    let (config, places, problems) = merge.finish();
+    (Loaded { config, places }, problems)
 }
 
 fn named_file(sources: &Sources) -> Option<(PathBuf, Origin)> {

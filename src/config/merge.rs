@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use super::keys::{SECRETS, is_secret_name, set_named_secret};
 use super::problem::Place;
 use super::setting::Raw;
-use super::{Config, KEYS, Key, Origin, Problem, Problems, suggest};
+use super::{Config, KEYS, Key, Origin, Problem, Problems};
+use crate::contract::language::nearest;
 
 /// What a dotted name means.
 pub(super) enum Target {
@@ -85,13 +86,10 @@ impl Merge {
         }
     }
 
-    pub(super) fn finish(mut self) -> Result<(Config, BTreeMap<String, Place>), Problems> {
+    /// What could be read, and what could not: a refused value leaves the one below it in effect.
+    pub(super) fn finish(mut self) -> (Config, BTreeMap<String, Place>, Problems) {
         self.problems.sort_by_key(Problem::position);
-        if self.problems.is_empty() {
-            Ok((self.config, self.places))
-        } else {
-            Err(Problems::from(self.problems))
-        }
+        (self.config, self.places, Problems::from(self.problems))
     }
 
     fn apply(&mut self, entry: Entry<'_>) {
@@ -124,5 +122,5 @@ impl Merge {
 pub(super) fn suggestion(name: &str) -> Option<&'static str> {
     let names = || KEYS.iter().map(|key| key.name);
     let forgotten = |key: &&'static str| key.rsplit_once('.').is_some_and(|(_, last)| last == name);
-    suggest::nearest(name, names()).or_else(|| names().find(forgotten))
+    nearest(name, names()).or_else(|| names().find(forgotten))
 }

@@ -16,7 +16,6 @@ mod quantity;
 mod secret;
 mod setting;
 mod source;
-mod suggest;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -48,6 +47,8 @@ pub struct Config {
     pub contracts: Vec<Mount>,
     /// The address clients know this server by.
     pub base_url: BaseUrl,
+    /// Whether `/openapi.json` and `/docs` are served.
+    pub docs: bool,
     /// The key that signs tokens, at least [`Config::TOKEN_SECRET_BYTES`] long; `None` when nobody gave one.
     pub token_secret: Option<Secret>,
     /// The file `token_secret` was read from, if it was.
@@ -137,7 +138,14 @@ impl Config {
     /// Every mistake of every layer at once, each with its origin; also when a later layer overrides the bad value,
     /// because a mistake nobody sees today is a surprise on the day the override goes away.
     pub fn load(sources: Sources) -> Result<Loaded, Problems> {
-        layers::load(&sources)
+        let (loaded, problems) = Config::read(&sources);
+        if problems.is_empty() { Ok(loaded) } else { Err(problems) }
+    }
+
+    /// The same for a caller who looks further before refusing, so that all mistakes can be told together: what is in
+    /// effect without the refused values, and what was refused.
+    pub fn read(sources: &Sources) -> (Loaded, Problems) {
+        layers::read(sources)
     }
 
     /// What the reader starts from. Every field but the secrets is overwritten by the default layer; a test proves it.
@@ -148,6 +156,7 @@ impl Config {
             database: DatabaseAddress::default(),
             contracts: Vec::new(),
             base_url: BaseUrl::default(),
+            docs: false,
             token_secret: None,
             token_secret_file: None,
             secrets: BTreeMap::new(),

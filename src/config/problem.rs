@@ -133,7 +133,7 @@ impl Problem {
 }
 
 /// All mistakes that were found, in the order of the layers.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
@@ -149,6 +149,16 @@ impl Problems {
         let plural = if count == 1 { "" } else { "s" };
         text.push_str(&format!("{count} problem{plural} in the configuration"));
         text
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Adds one that was found later.
+    pub fn push(&mut self, problem: Problem) {
+        self.0.push(problem);
     }
 
     /// One by one.

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Engine, LogFormat, suggest};
+use super::{Engine, LogFormat};
+use crate::contract::language::nearest;
 
 /// A value as a layer wrote it: typed in a file, plain text in the environment and in flags.
 #[derive(Clone, Copy)]
@@ -73,7 +74,7 @@ impl ValueError {
     pub(super) fn hint(&self) -> Option<String> {
         match self {
             ValueError::Choice { choices, found } => {
-                suggest::nearest(found, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"))
+                nearest(found, choices.iter().copied()).map(|near| format!("did you mean `{near}`?"))
             }
             _ => None,
         }
@@ -114,6 +115,23 @@ fn choose<T: Copy>(raw: Raw<'_>, choices: &'static [&'static str], values: &[T])
     match choices.iter().position(|choice| *choice == found) {
         Some(at) => Ok(values[at]),
         None => Err(ValueError::Choice { choices, found: found.to_owned() }),
+    }
+}
+
+impl Setting for bool {
+    fn read(raw: Raw<'_>) -> Result<bool, ValueError> {
+        const EXPECTED: &str = "true or false";
+        match raw {
+            Raw::Toml(DeValue::Boolean(value)) => Ok(*value),
+            Raw::Text("true") => Ok(true),
+            Raw::Text("false") => Ok(false),
+            Raw::Text(text) => Err(ValueError::Not { expected: EXPECTED, found: text.to_owned() }),
+            Raw::Toml(other) => Err(ValueError::Type { expected: EXPECTED, found: type_name(other) }),
+        }
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::Boolean(*self))
     }
 }
 

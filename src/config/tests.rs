@@ -300,7 +300,7 @@ proptest! {
         file::read(Some(Path::new("v.toml")), &text, &mut merge);
         let harmless = Key::named(&name).is_some_and(|key| !key.secret)
             || merge::suggestion(&name).is_some_and(|near| near != "token_secret" && near != "database");
-        let problems = merge.finish().err().map(|problems| problems.render(true)).unwrap_or_default();
+        let problems = merge.finish().2.render(true);
         prop_assert!(harmless || !problems.contains("Q7x_"), "{}", problems);
     }
 }

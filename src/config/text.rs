@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
 
+use super::Secret;
 use super::setting::{Raw, Setting, ValueError};
-use super::{Secret, suggest};
+use crate::contract::language::nearest;
 
 /// Where accounts are kept. Shown without its password, in `Debug` too.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -150,7 +151,7 @@ pub(super) fn check_filter(text: &String) -> Result<(), ValueError> {
     const LEVELS: &[&str] = &["error", "warn", "info", "debug", "trace", "off"];
     for part in text.split(',').map(str::trim).filter(|part| !part.contains(['=', '['])) {
         if !LEVELS.contains(&part.to_ascii_lowercase().as_str())
-            && suggest::nearest(part, LEVELS.iter().copied()).is_some()
+            && nearest(part, LEVELS.iter().copied()).is_some()
         {
             return Err(ValueError::Choice { choices: LEVELS, found: part.to_owned() });
         }

@@ -4,7 +4,7 @@ use super::body::{self, Malformed, Media};
 use super::encode::{Circumstances, FieldError};
 use super::place::{Place, Step, dig};
 use super::template::{Room, Time, seen};
-use super::{Contract, Field, JsonType, Operation, Outcome, Unknown, rules};
+use super::{Contract, Field, JsonType, Operation, Outcome, Unknown, guard, rules};
 use crate::user::{Meaning, Submitted};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -157,11 +157,19 @@ impl Contract {
             }
         }
         if self.register.unknown == Unknown::Keep {
-            for (key, value) in unknown_members(&self.register, &fields.body) {
+            let kept = unknown_members(&self.register, &fields.body)
+                .filter(|(key, value)| self.may_keep(key, value, out.password.as_deref()));
+            for (key, value) in kept {
                 out.extra.entry(key).or_insert_with(|| value.clone());
             }
         }
         out
+    }
+
+    /// Neither a privilege nor a password is kept under a name that the contract does not know.
+    fn may_keep(&self, key: &str, value: &Json, password: Option<&str>) -> bool {
+        let copy = value.is_string() && value.as_str() == password;
+        !copy && !guard::is_privilege(key) && !guard::is_password(key)
     }
 
     /// The names of the deployment's secrets that this contract compares with.
@@ -226,20 +234,31 @@ pub(super) fn cleaned(operation: &Operation, mut fields: Fields, now: &Circumsta
 
 /// `clean` sees the value alone. When it cannot be applied (a number is not trimmed), the value stays as it is and
 /// the rules say what is wrong with it.
-fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
+pub(super) fn clean(field: &Field, input: &mut Option<Json>, now: &Circumstances) {
     let Some(clean) = &field.clean else { return };
-    let scene = Room::value(
-        "clean",
-        vec![
-            ("value".into(), seen(input.as_ref())),
-            ("now".into(), Time::value(now.now)),
-            ("random".into(), now.random()),
-        ],
-    );
-    let Ok(value) = clean.eval(&scene, &[]) else { return };
+    let Ok(value) = clean.eval(&clean_scene(input.as_ref(), now), &[]) else { return };
     if let Some(json) = to_json(&value) {
         *input = Some(json);
     }
+}
+
+/// Whether `clean` makes a value where none was sent, as a default does.
+pub(super) fn has_default(field: &Field, now: &Circumstances) -> bool {
+    let mut input = None;
+    clean(field, &mut input, now);
+    input.is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+}
+
+/// What `clean` sees.
+pub(super) fn clean_scene(input: Option<&Json>, now: &Circumstances) -> Value {
+    Room::value(
+        "clean",
+        vec![
+            ("value".into(), seen(input)),
+            ("now".into(), Time::value(now.now)),
+            ("random".into(), now.random()),
+        ],
+    )
 }
 
 /// A template value as JSON; what was not sent has none.

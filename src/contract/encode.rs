@@ -56,6 +56,18 @@ pub struct FieldError {
     pub outcome: Outcome,
 }
 
+impl FieldError {
+    /// The same complaint without what the client wrote.
+    fn without_values(&self) -> FieldError {
+        const MOST: usize = 200;
+        let message = match self.message.char_indices().nth(MOST) {
+            Some((end, _)) => self.message[..end].to_owned(),
+            None => self.message.clone(),
+        };
+        FieldError { message, value: None, sent: false, ..self.clone() }
+    }
+}
+
 impl fmt::Debug for FieldError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {} -> {}", self.field, self.code, self.outcome)
@@ -73,13 +85,18 @@ pub struct Registered {
     pub password_sha256: Option<String>,
 }
 
+/// Makes a JWT of claims.
+type Sign = dyn Fn(&str) -> String + Send + Sync;
+/// Makes bytes random.
+type Fill = dyn Fn(&mut [u8]) + Send + Sync;
+
 /// How tokens are made: by whoever holds the key and the randomness.
 #[derive(Clone)]
 pub struct Mint {
     /// Signs claims (a JSON object) as a JWT.
-    pub sign: Arc<dyn Fn(&str) -> String + Send + Sync>,
+    pub sign: Arc<Sign>,
     /// Fills bytes with randomness.
-    pub fill: Arc<dyn Fn(&mut [u8]) + Send + Sync>,
+    pub fill: Arc<Fill>,
 }
 
 impl fmt::Debug for Mint {
@@ -148,8 +165,24 @@ pub struct EncodeError {
 }
 
 impl Contract {
-    /// Writes any outcome but `created`.
+    /// Writes any outcome but `created`. Where the client's data is too much for the template (64 KiB of refused
+    /// value, a list of a hundred thousand items), the same reply is written with the first error and without them:
+    /// no request turns a 4xx into a 5xx.
     pub fn refusal(
+        &self,
+        outcome: &Outcome,
+        scene: Scene<'_>,
+        now: &Circumstances,
+    ) -> Result<Reply, EncodeError> {
+        self.refusal_with(outcome, scene, now).or_else(|error| {
+            let Some(first) = scene.errors.first() else { return Err(error) };
+            let first = [first.without_values()];
+            self.refusal_with(outcome, Scene { fields: None, errors: &first, ..scene }, now)
+        })
+    }
+
+    /// The same with all data, or an error.
+    pub(super) fn refusal_with(
         &self,
         outcome: &Outcome,
         scene: Scene<'_>,
@@ -157,7 +190,8 @@ impl Contract {
     ) -> Result<Reply, EncodeError> {
         let template = self.register.reply(outcome);
         let mut reply = write(template, outcome, &refused_scene(self, outcome, scene, now)?)?;
-        if let Some(seconds) = scene.retry_after {
+        let said = reply.headers.iter().any(|(name, _)| *name == http::header::RETRY_AFTER);
+        if let Some(seconds) = scene.retry_after.filter(|_| !said) {
             reply.headers.push((http::header::RETRY_AFTER, HeaderValue::from(seconds)));
         }
         Ok(reply)
@@ -298,17 +332,6 @@ fn tokens<'o>(
     mint: &Mint,
     now: &Circumstances,
 ) -> Result<Tokens<'o>, EncodeError> {
-    let scene = || {
-        Room::value(
-            "claims",
-            vec![
-                ("user".into(), user.clone()),
-                ("now".into(), Time::value(now.now)),
-                ("random".into(), now.random()),
-                ("input".into(), shown_inputs(operation, Some(fields))),
-            ],
-        )
-    };
     let mut out = Vec::with_capacity(operation.tokens.len());
     for token in &operation.tokens {
         let lazy = match &token.make {
@@ -318,10 +341,10 @@ fn tokens<'o>(
             }
             Make::Claims(template) => {
                 let part = || format!("token `{}`", token.name);
-                let claims = template
-                    .render(&scene())
+                let written = template
+                    .render(&claims(operation, fields, user, now))
                     .map_err(|e| failed(&Outcome::Created, part(), e, template.origin()))?;
-                let claims = timed(&claims, now.now.as_second(), token.lifetime);
+                let claims = timed(&written, now.now.as_second(), token.lifetime);
                 let sign = mint.sign.clone();
                 Lazy::new(Some(token.lifetime), move || Value::from(sign(&claims)))
             }
@@ -331,8 +354,30 @@ fn tokens<'o>(
     Ok(out)
 }
 
+/// What a token's claims see.
+pub(super) fn claims_scene(
+    operation: &Operation,
+    fields: &Fields,
+    registered: &Registered,
+    now: &Circumstances,
+) -> Value {
+    claims(operation, fields, &user(operation, fields, registered), now)
+}
+
+fn claims(operation: &Operation, fields: &Fields, user: &Value, now: &Circumstances) -> Value {
+    Room::value(
+        "claims",
+        vec![
+            ("user".into(), user.clone()),
+            ("now".into(), Time::value(now.now)),
+            ("random".into(), now.random()),
+            ("input".into(), shown_inputs(operation, Some(fields))),
+        ],
+    )
+}
+
 /// Appends `iat` and `exp` (RFC 7519 section 4.1) to a compact JSON object.
-fn timed(claims: &str, now: i64, lifetime: i64) -> String {
+pub(super) fn timed(claims: &str, now: i64, lifetime: i64) -> String {
     let open = claims.strip_suffix('}').unwrap_or("{");
     let comma = if open.len() > 1 { "," } else { "" };
     format!("{open}{comma}\"iat\":{now},\"exp\":{}}}", now + lifetime)
@@ -356,9 +401,7 @@ fn write(template: &ReplyTemplate, outcome: &Outcome, scene: &Value) -> Result<R
     for (name, value) in &template.headers {
         let at = |e| failed(outcome, format!("header {name}"), e, value.origin());
         let text = value.render(scene).map_err(at)?;
-        let checked = HeaderValue::from_str(&text).map_err(|_| {
-            at(RenderError { at: 0..value.source().len(), what: "this is not a header value".to_owned() })
-        })?;
+        let checked = HeaderValue::from_str(&text).map_err(|_| at(RenderError::not_a_header(value)))?;
         headers.push((name.clone(), checked));
     }
     let body = template

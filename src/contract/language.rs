@@ -120,7 +120,9 @@ pub const REGISTER: &[Word] = &[
         "says",
         Kind::Says(SAYS),
         "{}",
-        "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once.",
+        "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once. Two \
+         demands are the server's own: `unknown`, and `meaning`, which a value breaks that passed every rule and yet \
+         is not what `into` says (a user name with a space, a text with NUL).",
     ),
     word(
         "tokens",
@@ -157,7 +159,13 @@ pub const FIELD: &[Word] = &[
         "Changes the value before rules and storage: `value | trim | lower`; it runs for absent values too, so \
          `value or \"member\"` is a default. Not on passwords.",
     ),
-    word("rules", Kind::Tables(RULE), "[]", "Run in order. A failed `required` or `type` ends the field."),
+    word(
+        "rules",
+        Kind::Tables(RULE),
+        "[]",
+        "Run in order. After a failed `required` only rules that demand it too still speak; a failed `type` ends the \
+         field.",
+    ),
 ];
 
 /// One of a field's `rules`: what it demands and what it says.
@@ -250,6 +258,9 @@ pub const DEMANDS: &[&str] = &[
     "check",
     "unique",
 ];
+
+/// What the server demands by itself; `says` may put it into words.
+pub const OWN_DEMANDS: &[&str] = &["unknown", "meaning"];
 
 /// What `format` may name.
 pub const FORMATS: &[&str] = &["email", "uuid", "date", "phone", "timezone", "uri"];
@@ -361,18 +372,20 @@ pub mod duration {
     }
 }
 
-/// The word that was probably meant, if one is near.
+/// The word that was probably meant, if one is near; case does not count. Also the configuration asks here.
 pub fn nearest<'w>(word: &str, known: impl IntoIterator<Item = &'w str>) -> Option<&'w str> {
-    let near = |known: &&str| {
-        let distance = distance(word, known);
-        distance > 0 && distance <= 1 + known.len() / 4
-    };
+    let near = |known: &&str| *known != word && distance(word, known) <= 1 + known.len() / 4;
     known.into_iter().filter(near).min_by_key(|known| distance(word, known))
 }
 
 /// Insertions, deletions, exchanges and swaps of neighbours between two words.
 fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let folded = |text: &str| text.chars().flat_map(char::to_lowercase).collect::<Vec<char>>();
+    let (a, b) = (folded(a), folded(b));
+    // A word this long is no typing mistake, and the table would be large.
+    if a.len().max(b.len()) > 100 {
+        return usize::MAX;
+    }
     let mut rows: Vec<Vec<usize>> = vec![(0..=b.len()).collect()];
     for i in 1..=a.len() {
         let mut row = vec![i];
@@ -397,7 +410,11 @@ mod tests {
     fn the_word_that_was_meant() {
         assert_eq!(nearest("minlength", ["max_length", "min_length"]), Some("min_length"));
         assert_eq!(nearest("min_lenght", ["max_length", "min_length"]), Some("min_length"));
+        assert_eq!(nearest("Min_Length", ["max_length", "min_length"]), Some("min_length"));
+        assert_eq!(nearest("databse", ["listen", "database"]), Some("database"));
         assert_eq!(nearest("zebra", ["max_length", "min_length"]), None);
+        assert_eq!(nearest("listen", ["listen"]), None);
+        assert_eq!(nearest(&"a".repeat(1 << 20), ["a"]), None);
     }
 
     #[test]

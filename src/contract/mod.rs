@@ -5,8 +5,9 @@
 //! into [`Fields`] or a [`Refusal`]; [`Contract::encode`] turns a named outcome into a [`Reply`].
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
-//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`, `explain` (a request told step by step),
-//! `describe`, `draft` (a file started from examples).
+//! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`; then what is told about a contract:
+//! `samples` (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors),
+//! `explain` (a request, step by step); and `draft` (a file started from examples).
 
 mod body;
 mod complaint;
@@ -15,25 +16,34 @@ mod describe;
 pub mod draft;
 mod encode;
 mod explain;
+mod guard;
 pub mod language;
 mod load;
+mod openapi;
 mod outcome;
 mod place;
 mod rehearse;
 mod rules;
+mod samples;
+mod schema;
 mod shipped;
 mod template;
+#[cfg(test)]
+mod tests;
 
 pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
-
 pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use explain::{FieldTrace, RuleTrace, Shown, Trace};
 pub use load::{Loaded, load};
+pub use openapi::{Endpoint, openapi};
 pub use outcome::Outcome;
+pub(crate) use outcome::phrase;
 pub use rules::Verdict;
+pub use samples::{Example, example_request};
+pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};
@@ -117,6 +127,22 @@ impl Field {
     /// The JSON type that the field's rules ask for; text when none does.
     pub(crate) fn json_type(&self) -> JsonType {
         self.rules.iter().find_map(|r| r.json_type).unwrap_or(JsonType::String)
+    }
+
+    /// Whether its type is checked: what is neither stored nor ruled may be anything.
+    pub(crate) fn is_typed(&self) -> bool {
+        !self.rules.is_empty() || self.into.is_some()
+    }
+
+    /// Whether its value may stand in its own errors.
+    pub(crate) fn is_shown(&self, operation: &Operation) -> bool {
+        !self.secret || self.is_password() && operation.reveal.rejected_password
+    }
+
+    /// What is broken when the value passes every rule and yet means nothing. The catalogue's words for `format` are
+    /// about addresses; they do not fit a name that is too long.
+    pub(crate) fn understanding(&self) -> &'static str {
+        if self.into == Some(Meaning::Email) { "format" } else { "meaning" }
     }
 
     pub(crate) fn is_password(&self) -> bool {

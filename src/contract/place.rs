@@ -1,6 +1,6 @@
 //! Where a field stands in a request.
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 use std::fmt;
 
 /// A place in a request.
@@ -23,6 +23,16 @@ pub(crate) enum Step {
     },
 }
 
+impl Step {
+    /// Whether both steps can lead to the same value. Items that are picked by different members may be one item.
+    fn may_be(&self, other: &Step) -> bool {
+        match (self, other) {
+            (Step::Pick { member: a, value: x }, Step::Pick { member: b, value: y }) => a != b || x == y,
+            (a, b) => a == b,
+        }
+    }
+}
+
 impl Place {
     /// Reads `from`. The error says what is wrong with it.
     pub(crate) fn parse(text: &str) -> Result<Place, &'static str> {
@@ -39,6 +49,16 @@ impl Place {
                 Err("a name is missing after the colon")
             }
             _ => Ok(place),
+        }
+    }
+
+    /// Whether what stands in `other` may be what stands here, or lie inside it.
+    pub(crate) fn holds(&self, other: &Place) -> bool {
+        match (self, other) {
+            (Place::Body(a), Place::Body(b)) => {
+                a.len() <= b.len() && a.iter().zip(b).all(|(a, b)| a.may_be(b))
+            }
+            (a, b) => a == b,
         }
     }
 
@@ -105,10 +125,55 @@ pub(crate) fn dig<'j>(json: &'j Json, steps: &[Step]) -> Option<&'j Json> {
     })
 }
 
+/// Writes a value at the end of `steps`, making what is missing on the way.
+pub(crate) fn put(json: &mut Json, steps: &[Step], value: Json) {
+    let Some((step, rest)) = steps.split_first() else {
+        *json = value;
+        return;
+    };
+    match step {
+        Step::Key(key) => {
+            if !json.is_object() {
+                *json = Json::Object(Map::new());
+            }
+            if let Json::Object(members) = json {
+                put(members.entry(key).or_insert(Json::Null), rest, value);
+            }
+        }
+        Step::Pick { member, value: picked } => {
+            if !json.is_array() {
+                *json = Json::Array(Vec::new());
+            }
+            if let Json::Array(items) = json {
+                let is_picked = |item: &Json| item.get(member).and_then(Json::as_str) == Some(picked);
+                let at = items.iter().position(is_picked).unwrap_or_else(|| {
+                    items.push(Json::from_iter([(member.as_str(), picked.as_str())]));
+                    items.len() - 1
+                });
+                put(&mut items[at], rest, value);
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn what_was_put_is_found() {
+        let mut body = Json::Null;
+        for (i, text) in
+            ["user.email", "user.name", "form[id=a].value", "form[id=b].value"].iter().enumerate()
+        {
+            let Ok(Place::Body(steps)) = Place::parse(text) else { panic!("{text}") };
+            put(&mut body, &steps, json!(i));
+            assert_eq!(dig(&body, &steps), Some(&json!(i)), "{text}");
+        }
+        let form = json!([{ "id": "a", "value": 2 }, { "id": "b", "value": 3 }]);
+        assert_eq!(body, json!({ "user": { "email": 0, "name": 1 }, "form": form }));
+    }
 
     #[test]
     fn places() {
@@ -126,6 +191,32 @@ mod tests {
         }
         for bad in ["", ".a", "a..b", "a[b]", "a[b", "header:a b", "query:"] {
             assert!(Place::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn places_that_hold_others() {
+        let holds = |a, b| Place::parse(a).unwrap().holds(&Place::parse(b).unwrap());
+        for (a, b) in [
+            ("user", "user"),
+            ("user", "user.password"),
+            ("f", "f[id=a].value"),
+            ("f[id=a].value", "f[name=b].value"),
+            ("f[id=a]", "f[id=a].value"),
+            ("header:X-Y", "header:x-y"),
+        ] {
+            assert!(holds(a, b), "{a} {b}");
+        }
+        for (a, b) in [
+            ("user.password", "user"),
+            ("user.email", "user.password"),
+            ("users", "user"),
+            ("f[id=a].value", "f[id=b].value"),
+            ("f[id=a].value", "f[name=b].name"),
+            ("query:x", "x"),
+            ("cookie:x", "cookie:X"),
+        ] {
+            assert!(!holds(a, b), "{a} {b}");
         }
     }
 }

@@ -1,324 +1,313 @@
 //! The dry run: every outcome is written with plain, absent and hostile values, with no, one and all errors, before
 //! the first request comes. What can fail, fails here, with its place in the file.
 
+mod trials;
+mod twice;
+mod words;
+
 use super::complaint::{Complaint, Level};
-use super::decode::{Fields, Secrets};
+use super::decode::Fields;
 use super::encode::{
-    Circumstances, EncodeError, FieldError, Mint, Registered, Reply, Scene, created_scene, refused_scene,
+    Circumstances, EncodeError, FieldError, Reply, Scene, claims_scene, created_scene, refused_scene, timed,
 };
 use super::load::position;
-use super::rules::{Said, check_scene, message_scene, shown_inputs};
-use super::template::{Hidden, Template, Trace, UseKind, from_json};
-use super::{Contract, Field, JsonType, Outcome, Rule, Says};
-use jiff::Timestamp;
+use super::rules::{Broken, Speaker, once};
+use super::samples::{circumstances, limit, mint, registered};
+use super::template::{Template, Trace};
+use super::{Contract, Make, Outcome, Rule};
+use crate::user::Meaning;
 use minijinja::Value;
-use serde_json::{Map, Value as Json, json};
+use serde_json::Value as Json;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
-use uuid::Uuid;
-
-/// Values that have broken out of quotes, lines, headers and templates elsewhere.
-const HOSTILE: [&str; 10] = [
-    "Ann",
-    "\",\"admin\":true,\"x\":\"",
-    "}]",
-    "\\",
-    "\\\"",
-    "a\r\nSet-Cookie: x=1; Path=/",
-    "\u{2028}</script>\u{1}",
-    "{{ user.id }}{% raw %}",
-    "é; x=\"y\", z",
-    "",
-];
+use trials::{Sample, odd_values};
+use twice::twice;
 
 /// Runs the contract dry and complains about whatever does not work.
 pub(super) fn rehearse(contract: &Contract, file: &str) -> Vec<Complaint> {
-    let mut run = Rehearsal { contract, file, complaints: Vec::new(), trace: Trace::default() };
+    let samples = trials::samples(contract).into();
+    let mut run = Rehearsal {
+        contract,
+        file,
+        samples,
+        complaints: Vec::new(),
+        entered: BTreeSet::new(),
+        now: circumstances(),
+    };
     run.expressions();
+    run.copies();
     run.messages();
     run.replies();
+    run.unentered();
     run.complaints
 }
 
 struct Rehearsal<'r> {
     contract: &'r Contract,
     file: &'r str,
+    samples: Arc<[Sample]>,
     complaints: Vec<Complaint>,
-    trace: Trace,
-}
-
-/// One set of sample values.
-struct Sample {
-    fields: Fields,
-    /// Whether the values are plain ones, and fit what the rules ask for.
-    plain: bool,
+    /// The branches that were entered, by where they stand in the file.
+    entered: BTreeSet<usize>,
+    now: Circumstances,
 }
 
 impl Rehearsal<'_> {
-    fn complain(&mut self, title: String, span: std::ops::Range<usize>, label: String, help: Option<&str>) {
+    fn complain(&mut self, title: String, span: Range<usize>, label: String, help: Option<&str>) {
         let help = help.map(str::to_owned);
         self.complaints.push(Complaint { level: Level::Error, title, span, label, help });
     }
 
-    /// The samples: hostile texts in every field, with the optional ones absent and present; and, for branches that
-    /// compare with a constant, that constant.
-    fn samples(&self) -> Vec<Sample> {
-        let mut texts: Vec<String> = HOSTILE.iter().map(|t| (*t).to_owned()).collect();
-        texts.extend(self.constants());
-        let mut out = Vec::new();
-        for (i, text) in texts.iter().enumerate() {
-            for absent in [false, true] {
-                let inputs = self
-                    .contract
-                    .register
-                    .fields
-                    .iter()
-                    .map(|f| sample(f, text, absent && !is_required(f)))
-                    .collect();
-                let body = json!({ text.as_str(): text, "list": [text], "n": null });
-                out.push(Sample { fields: Fields { inputs, body }, plain: i == 0 });
-            }
-        }
-        out
-    }
-
-    /// Every text that a template compares something with.
-    fn constants(&self) -> BTreeSet<String> {
-        let replies = self.contract.register.replies.iter();
-        let templates = replies.flat_map(|r| r.headers.iter().map(|(_, t)| t).chain([&r.body, &r.message]));
-        let expressions: Vec<_> = templates.flat_map(|t| t.expressions()).collect();
-        let texts = expressions.iter().flat_map(|e| &e.uses).filter_map(|u| match &u.kind {
-            UseKind::Text { text, argument_of: None } => Some(text.clone()),
-            _ => None,
-        });
-        texts.collect()
-    }
-
-    /// `check`, `if` and `clean` with values of the type they are for.
-    fn expressions(&mut self) {
-        let now = circumstances();
-        for sample in self.samples().iter().filter(|s| s.plain) {
-            for (i, field) in self.contract.register.fields.iter().enumerate() {
-                for rule in &field.rules {
-                    for (word, expr) in [("check", &rule.check), ("if", &rule.condition)] {
-                        let Some(expr) = expr else { continue };
-                        let scene = check_scene(
-                            &self.contract.register,
-                            &sample.fields,
-                            sample.fields.inputs[i].as_ref(),
-                            &now,
-                        );
-                        if word == "check" && sample.fields.inputs[i].is_none() {
-                            continue;
-                        }
-                        if let Err(error) = expr.eval(&scene, &[]) {
-                            let span = position(self.file, &expr.origin, &(0..expr.source.len()));
-                            let label = error.detail().unwrap_or("it cannot be evaluated").to_owned();
-                            self.complain(
-                                format!("`{word}` of `{}` fails with sample values", field.name),
-                                span,
-                                label,
-                                None,
-                            );
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    /// What the rules say, and the catalogue, with values that may be shown and with those that may not.
-    fn messages(&mut self) {
-        let contract = self.contract;
-        let now = circumstances();
-        let operation = &contract.register;
-        for field in &operation.fields {
-            let shown = !field.secret || field.is_password() && operation.reveal.rejected_password;
-            for rule in &field.rules {
-                for demand in rule.demands() {
-                    let says = [Some(&rule.says), operation.says.get(demand)];
-                    let template = says.into_iter().flatten().find_map(|s: &Says| s.message.as_ref());
-                    let Some(template) = template else { continue };
-                    let limit = limit(rule, demand);
-                    for value in [json!("Ann"), json!(null), json!("\"x")] {
-                        let value = if shown || value.is_null() {
-                            from_json(&value)
-                        } else {
-                            Value::from_object(Hidden)
-                        };
-                        let said = Said { field: &field.name, value, limit: &limit, reason: "it is not" };
-                        let scene = message_scene(said, shown_inputs(operation, None), &now);
-                        if let Err(error) = template.render(&scene) {
-                            let span = position(self.file, &template.origin(), &error.at);
-                            let title = format!("a message of `{}` fails with sample values", field.name);
-                            let help = (!shown).then_some("the values of secret fields are never shown");
-                            self.complain(title, span, error.what, help);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
     fn replies(&mut self) {
-        let samples = self.samples();
-        let now = circumstances();
         let contract = self.contract;
+        let samples = self.samples.clone();
+        self.claims(&samples);
         for template in &contract.register.replies {
-            for sample in &samples {
-                if template.outcome == Outcome::Created {
-                    self.created(sample, &now);
-                    continue;
-                }
-                for errors in self.errors(&template.outcome, sample) {
-                    let scene = Scene {
-                        fields: Some(&sample.fields),
-                        errors: &errors,
-                        reason: "expected value at line 1 column 1",
-                        retry_after: Some(2),
-                    };
-                    let reply = contract.refusal(&template.outcome, scene, &now);
-                    self.judge(&template.outcome, reply);
-                    if let Ok(scene) = refused_scene(contract, &template.outcome, scene, &now) {
-                        self.follow(&template.outcome, &scene);
-                    }
+            let outcome = &template.outcome;
+            if *outcome == Outcome::Created {
+                samples.iter().filter(|s| !s.refused).for_each(|sample| self.created(sample));
+                continue;
+            }
+            for sample in samples.iter() {
+                for errors in self.errors(outcome, sample) {
+                    self.refusal(outcome, Some(&sample.fields), &errors, sample.plain);
                 }
             }
+            if let Some(plain) = samples.first() {
+                self.odd(outcome, plain);
+            }
         }
-        self.unentered();
     }
 
-    fn created(&mut self, sample: &Sample, now: &Circumstances) {
-        let id = match &self.contract.id {
-            crate::user::IdKind::Integer => json!(182),
-            _ => json!("60f7c2b8e1d2c8a1b4e8d123"),
-        };
-        let digest = self.contract.register.reveal.password_sha256.then(|| "0".repeat(64));
-        let registered = Registered { id, at: now.now, password_sha256: digest };
-        let reply = self.contract.created(&sample.fields, &registered, &mint(), now);
+    fn refusal(&mut self, outcome: &Outcome, fields: Option<&Fields>, errors: &[FieldError], strict: bool) {
+        let (contract, now) = (self.contract, circumstances());
+        let reason = "expected value at line 1 column 1";
+        let scene = Scene { fields, errors, reason, retry_after: Some(2) };
+        let reply = contract.refusal_with(outcome, scene, &now);
+        let fails = reply.is_err();
+        self.judge(outcome, reply);
+        if let Ok(scene) = refused_scene(contract, outcome, scene, &now) {
+            self.follow(outcome, &scene, strict && !fails);
+        }
+    }
+
+    /// What comes of odd requests: values of another type, unknown members with names of the client's choice, and
+    /// nothing that could be read.
+    fn odd(&mut self, outcome: &Outcome, plain: &Sample) {
+        let lists = self.errors(outcome, plain);
+        for odd in odd_values() {
+            for errors in &lists {
+                let mut errors = errors.clone();
+                let shown = errors.iter_mut().filter(|e| e.value.is_some());
+                shown.for_each(|e| e.value = Some(odd.clone()));
+                self.refusal(outcome, Some(&plain.fields), &errors, false);
+            }
+        }
+        let nothing = lists.first().map(Vec::as_slice).unwrap_or_default();
+        self.refusal(outcome, None, nothing, false);
+        if *outcome == Outcome::Invalid {
+            let speaker = self.speaker(&plain.fields);
+            let all = lists.last().cloned().unwrap_or_default();
+            let unknown = |name: &String| {
+                let unknown = speaker.unknown(name);
+                once(&self.contract.register, all.iter().cloned().chain([unknown]).collect())
+            };
+            let lists: Vec<_> = trials::unknown_names(self.contract).iter().map(unknown).collect();
+            lists.iter().for_each(|errors| self.refusal(outcome, Some(&plain.fields), errors, false));
+        }
+    }
+
+    fn created(&mut self, sample: &Sample) {
+        let (now, registered) = (circumstances(), registered(self.contract));
+        let reply = self.contract.created(&sample.fields, &registered, &mint(), &now);
         self.judge(&Outcome::Created, reply.map(|(reply, _)| reply));
-        if let Ok((scene, _)) = created_scene(self.contract, &sample.fields, &registered, &mint(), now) {
-            self.follow(&Outcome::Created, &scene);
+        let scene = created_scene(self.contract, &sample.fields, &registered, &mint(), &now);
+        if let Ok((scene, _)) = scene {
+            self.follow(&Outcome::Created, &scene, sample.plain);
+        }
+    }
+
+    /// Tokens have claims that are written once, whatever the data.
+    fn claims(&mut self, samples: &[Sample]) {
+        let contract = self.contract;
+        for token in &contract.register.tokens {
+            let Make::Claims(template) = &token.make else { continue };
+            for sample in samples.iter().filter(|s| !s.refused) {
+                let scene = claims_scene(
+                    &contract.register,
+                    &sample.fields,
+                    &registered(self.contract),
+                    &circumstances(),
+                );
+                let mut trace = Trace { strict: sample.plain, ..Trace::default() };
+                let claims = template.rehearse(&scene, &mut trace);
+                self.enter(template, trace);
+                let twice = match claims {
+                    Ok(claims) => twice(&timed(&claims, 0, token.lifetime)),
+                    Err(error) => {
+                        let span = position(self.file, &template.origin(), &error.at);
+                        let title = format!("the claims of `{}` fail with sample values", token.name);
+                        self.complain(title, span, error.what, None);
+                        None
+                    }
+                };
+                if let Some(key) = twice {
+                    let title = format!("the claims of `{}` hold \"{key}\" twice", token.name);
+                    let help = "`iat` and `exp` are appended by themselves, from now and `lifetime`";
+                    self.complain(title, template.origin(), "in one object".to_owned(), Some(help));
+                }
+            }
         }
     }
 
     /// No, one, a few and all of the errors that can lead to an outcome.
     fn errors(&self, outcome: &Outcome, sample: &Sample) -> Vec<Vec<FieldError>> {
-        let operation = &self.contract.register;
-        let mut all: Vec<FieldError> = Vec::new();
-        let leads = |rule: &Rule| match &rule.outcome {
-            Some(own) => own == outcome,
-            None => matches!(outcome, Outcome::Invalid | Outcome::Taken),
+        let every = self.every_error(outcome, sample);
+        let singles = if sample.hostile { 1 } else { every.len() };
+        let mut out: Vec<Vec<FieldError>> = every.iter().take(singles).map(|e| vec![e.clone()]).collect();
+        let all = match self.contract.register.errors {
+            super::Collect::First => every.into_iter().take(1).collect(),
+            _ => once(&self.contract.register, every),
         };
-        for (i, field) in operation.fields.iter().enumerate() {
-            let mut one = 0;
-            for rule in field.rules.iter().filter(|r| leads(r)) {
-                for demand in rule.demands().filter(|d| (*d == "unique") == (*outcome == Outcome::Taken)) {
-                    let per_field = operation.errors != super::Collect::All;
-                    if per_field && one > 0 {
-                        continue;
-                    }
-                    one += 1;
-                    all.push(self.error(field, rule, demand, sample, i));
-                }
-            }
-        }
-        let every = all.clone();
-        let mut out: Vec<Vec<FieldError>> = every.iter().map(|e| vec![e.clone()]).collect();
         out.push(all.iter().take(2).cloned().collect());
         out.push(all);
         let errors_expected = matches!(outcome, Outcome::Invalid | Outcome::Taken | Outcome::Named(_));
         if errors_expected {
             out.retain(|list| !list.is_empty());
-            if out.is_empty() {
-                // `email` and `username` are unique without a rule; forms can be misunderstood without one.
-                let field = operation.fields.iter().position(|f| f.into.is_some()).unwrap_or_default();
-                if let Some(f) = operation.fields.get(field) {
-                    out.push(vec![self.error(f, &Rule::default(), "unique", sample, field)]);
+        }
+        out
+    }
+
+    fn every_error(&self, outcome: &Outcome, sample: &Sample) -> Vec<FieldError> {
+        let operation = &self.contract.register;
+        let speaker = self.speaker(&sample.fields);
+        let leads = |rule: &Rule| match &rule.outcome {
+            Some(own) => own == outcome || *own == Outcome::Invalid && *outcome == Outcome::Taken,
+            None => matches!(outcome, Outcome::Invalid | Outcome::Taken),
+        };
+        let mut out: Vec<FieldError> = Vec::new();
+        for (i, field) in operation.fields.iter().enumerate() {
+            let input = sample.fields.inputs[i].as_ref();
+            let mut say = |rule: Option<&Rule>, demand: &'static str, limit: Json| {
+                let mut error = speaker.say(field, rule, Broken::new(demand, limit), input);
+                // A message may hold whatever the client wrote.
+                error.message = input.and_then(Json::as_str).map_or(error.message, str::to_owned);
+                out.push(error);
+            };
+            for rule in field.rules.iter().filter(|r| leads(r)) {
+                for demand in rule.demands().filter(|d| (*d == "unique") == (*outcome == Outcome::Taken)) {
+                    say(Some(rule), demand, limit(rule, demand));
                 }
+            }
+            let first = field.rules.first().filter(|r| leads(r));
+            let implicit = field.is_typed() && !field.rules.iter().any(|r| r.json_type.is_some());
+            if *outcome == Outcome::Invalid && implicit && (first.is_some() || field.rules.is_empty()) {
+                say(first, "type", field.json_type().name().into());
+            }
+            let misunderstood = field.into.is_some() && !field.rules.iter().any(|r| r.format.is_some());
+            if *outcome == Outcome::Invalid && misunderstood {
+                say(None, field.understanding(), Json::Null);
+            }
+            let unique = matches!(field.into, Some(Meaning::Email | Meaning::Username | Meaning::Id));
+            if *outcome == Outcome::Taken && unique && !field.rules.iter().any(|r| r.unique) {
+                say(None, "unique", Json::Null);
             }
         }
         out
     }
 
-    fn error(
-        &self,
-        field: &Field,
-        rule: &Rule,
-        demand: &'static str,
-        sample: &Sample,
-        i: usize,
-    ) -> FieldError {
-        let operation = &self.contract.register;
-        let catalogue = operation.says.get(demand);
-        let code = rule.says.code.clone().or_else(|| catalogue.and_then(|s| s.code.clone()));
-        let shown = !field.secret || field.is_password() && operation.reveal.rejected_password;
-        let value = sample.fields.inputs[i].clone();
-        let message = match value.as_ref().and_then(Json::as_str) {
-            Some(text) => text.to_owned(),
-            None => format!("{} {demand}", field.name),
-        };
-        FieldError {
-            field: rule.field.clone().unwrap_or_else(|| field.name.clone()),
-            code: code.unwrap_or_else(|| demand.into()),
-            message,
-            limit: limit(rule, demand),
-            sent: value.is_some(),
-            value: value.filter(|_| shown),
-            outcome: Outcome::Invalid,
-        }
+    fn speaker<'s>(&'s self, fields: &'s Fields) -> Speaker<'s> {
+        Speaker { operation: &self.contract.register, fields, now: &self.now }
     }
 
     fn judge(&mut self, outcome: &Outcome, reply: Result<Reply, EncodeError>) {
         match reply {
+            // The claims of tokens are tried by themselves.
+            Err(error) if error.part.starts_with("token") => {}
             Err(error) => {
                 let span = match error.origin.is_empty() {
                     true => error.origin.clone(),
                     false => position(self.file, &error.origin, &error.at),
                 };
-                self.complain(
-                    format!("the {} of [register.{outcome}] fails with sample values", error.part),
-                    span,
-                    error.reason,
-                    None,
-                );
+                let title = format!("the {} of [register.{outcome}] fails with sample values", error.part);
+                let help = advice(&error.reason);
+                self.complain(title, span, error.reason, help);
             }
-            Ok(reply) => {
-                if let Some(key) = twice(&reply.body) {
-                    let at = self.contract.register.reply(outcome).at.clone();
-                    self.complain(
-                        format!("[register.{outcome}] writes the key \"{key}\" twice"),
-                        at,
-                        "when two errors concern the same field".to_owned(),
-                        Some("group them: {{ errors | by(\"field\", \"message\") }}, or use errors = \"first-per-field\""),
-                    );
-                }
+            Ok(reply) => self.read_back(outcome, &reply),
+        }
+    }
+
+    /// What the grammar of JSON allows and its readers do not: numbers without end, keys that stand twice.
+    fn read_back(&mut self, outcome: &Outcome, reply: &Reply) {
+        let contract = self.contract;
+        let template = contract.register.reply(outcome);
+        if !template.body.is_json() || reply.body.is_empty() {
+            return;
+        }
+        if let Err(error) = serde_json::from_str::<Json>(&reply.body) {
+            let title = format!("[register.{outcome}] cannot be read by everyone");
+            self.complain(title, template.at.clone(), error.to_string(), None);
+        }
+        let Some(key) = twice(&reply.body) else { return };
+        let title = format!("[register.{outcome}] writes the key \"{key}\" twice");
+        let written = format!("\"{key}\"");
+        let source = template.body.source();
+        match source.rfind(&written).filter(|_| source.matches(&written).count() > 1) {
+            Some(at) => {
+                let span = position(self.file, &template.body.origin(), &(at..at + written.len()));
+                self.complain(title, span, "in one object".to_owned(), None);
+            }
+            None => {
+                let label = "when two errors concern the same field".to_owned();
+                let help = "group them: {{ errors | by(\"field\", \"message\") }}, or use errors = \"first-per-field\"";
+                self.complain(title, template.at.clone(), label, Some(help));
             }
         }
     }
 
-    /// Notes which branches of an outcome's templates these names lead into.
-    fn follow(&mut self, outcome: &Outcome, names: &Value) {
+    /// Notes which branches of an outcome's templates these names lead into; under `strict` every value is of its
+    /// type, and a list inside text is a mistake.
+    fn follow(&mut self, outcome: &Outcome, names: &Value, strict: bool) {
         let contract = self.contract;
         let reply = contract.register.reply(outcome);
-        for template in reply.headers.iter().map(|(_, t)| t).chain([&reply.body]) {
-            let mut trace = Trace::default();
-            let _ = template.rehearse(names, &mut trace);
-            let origin = template.origin().start;
-            self.trace.entered.extend(trace.entered.into_iter().map(|at| origin + at));
+        let headers = reply.headers.iter().map(|(name, t)| (format!("header {name}"), t));
+        let others = [("body".to_owned(), &reply.body), ("message".to_owned(), &reply.message)];
+        for (part, template) in headers.chain(others) {
+            let mut trace = Trace { strict, ..Trace::default() };
+            let result = template.rehearse(names, &mut trace);
+            self.enter(template, trace);
+            if let Some(error) = result.err().filter(|_| strict) {
+                let span = position(self.file, &template.origin(), &error.at);
+                let title = format!("the {part} of [register.{outcome}] fails with sample values");
+                let help = advice(&error.what);
+                self.complain(title, span, error.what, help);
+            }
         }
+    }
+
+    fn enter(&mut self, template: &Template, trace: Trace) {
+        let origin = template.origin().start;
+        self.entered.extend(trace.entered.into_iter().map(|at| origin + at));
     }
 
     fn unentered(&mut self) {
         let contract = self.contract;
+        let operation = &contract.register;
+        let replies = operation
+            .replies
+            .iter()
+            .flat_map(|r| r.headers.iter().map(|(_, t)| &**t).chain([&*r.body, &*r.message]));
+        let claims = operation.tokens.iter().filter_map(|t| match &t.make {
+            Make::Claims(template) => Some(template),
+            Make::Random(_) => None,
+        });
+        let rules = operation.fields.iter().flat_map(|f| &f.rules).filter_map(|r| r.says.message.as_ref());
         let mut seen: BTreeSet<usize> = BTreeSet::new();
-        let replies = contract.register.replies.iter();
-        let templates: Vec<&Arc<Template>> =
-            replies.flat_map(|r| r.headers.iter().map(|(_, t)| t).chain([&r.body])).collect();
-        for template in templates {
+        for template in replies.chain(claims).chain(rules) {
             for tag in template.branches() {
                 let at = template.origin().start + tag.start;
-                if !self.trace.entered.contains(&at) && seen.insert(at) {
+                if !self.entered.contains(&at) && seen.insert(at) {
                     let span = position(self.file, &template.origin(), &tag);
                     self.complain(
                         "no request leads into this branch".to_owned(),
@@ -332,103 +321,16 @@ impl Rehearsal<'_> {
     }
 }
 
-fn is_required(field: &Field) -> bool {
-    field.rules.iter().any(|r| r.required && r.condition.is_none())
-}
-
-fn sample(field: &Field, text: &str, absent: bool) -> Option<Json> {
-    if absent {
-        return None;
-    }
-    Some(match field.json_type() {
-        JsonType::String => Json::from(text),
-        JsonType::Integer => json!(7),
-        JsonType::Number => json!(7.5),
-        JsonType::Boolean => json!(true),
-        JsonType::Array => json!([text]),
-        JsonType::Object => Json::Object(Map::from_iter([(text.to_owned(), Json::from(text))])),
-    })
-}
-
-fn limit(rule: &Rule, demand: &str) -> Json {
-    match demand {
-        "type" => rule.json_type.map_or("string", JsonType::name).into(),
-        "enum" => rule.one_of.clone().unwrap_or_default().into(),
-        "min_length" => rule.min_length.unwrap_or(1).into(),
-        "max_length" => rule.max_length.unwrap_or(1).into(),
-        "pattern" => rule.patterns.first().map_or("", |p| p.as_str()).into(),
-        "format" => rule.format.unwrap_or("email").into(),
-        _ => Json::Null,
-    }
-}
-
-fn circumstances() -> Circumstances {
-    Circumstances {
-        now: Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
-        random: Uuid::nil(),
-        request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),
-        path: "/users".into(),
-        base_url: "https://example.com".into(),
-        secrets: Arc::new(Secrets::default()),
-    }
-}
-
-fn mint() -> Mint {
-    Mint { sign: Arc::new(|_| "header.claims.signature".to_owned()), fill: Arc::new(|bytes| bytes.fill(7)) }
-}
-
-/// A key that stands twice in one object of a JSON text.
-fn twice(text: &str) -> Option<String> {
-    let mut keys = Keys(None);
-    let mut reader = serde_json::Deserializer::from_str(text);
-    let _ = serde::de::DeserializeSeed::deserialize(&mut keys, &mut reader);
-    keys.0
-}
-
-struct Keys(Option<String>);
-
-impl<'de> serde::de::DeserializeSeed<'de> for &mut Keys {
-    type Value = ();
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> serde::de::Visitor<'de> for &mut Keys {
-    type Value = ();
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("JSON")
-    }
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while items.next_element_seed(&mut *self)?.is_some() {}
-        Ok(())
-    }
-    fn visit_map<A: serde::de::MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
-        let mut seen = BTreeSet::new();
-        while let Some(key) = members.next_key::<String>()? {
-            if !seen.insert(key.clone()) {
-                self.0 = Some(key);
-            }
-            members.next_value_seed(&mut *self)?;
+/// What helps against the usual mistakes with values that are not always there, or not text.
+fn advice(reason: &str) -> Option<&'static str> {
+    Some(match reason {
+        "there is no value here" => "it was not sent: guard it, {% if input.NAME %} .. {% endif %}",
+        "nothing has this name here" => "it may be missing: guard it, {% if x is defined %} .. {% endif %}",
+        "a list or map cannot stand inside text" => {
+            "join it, `x | join(\", \")`, or write it outside of quotes"
         }
-        Ok(())
-    }
+        "a list or map is not text" => "a client may send one: guard it, {% if x is string %} .. {% endif %}",
+        r if r.contains("undefined") => "it may be missing: guard it, {% if errors %} .. {% endif %}",
+        _ => return None,
+    })
 }

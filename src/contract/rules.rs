@@ -7,21 +7,25 @@ use super::{Collect, Field, Operation, Outcome, Rule, Says, Unknown};
 use crate::user::{Email, Meaning, Problem};
 use minijinja::Value;
 use serde_json::Value as Json;
+use std::collections::HashSet;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
 /// The most complaints one request collects.
 pub(crate) const MOST_ERRORS: usize = 100;
 
+/// As much of an unknown member's name, which the client chose, as is reported.
+const MOST_NAME: usize = 128;
+
 /// A demand that was not met, its parameter, and a reason where the demand knows one.
-struct Broken {
+pub(super) struct Broken {
     demand: &'static str,
     limit: Json,
     reason: String,
 }
 
 impl Broken {
-    fn new(demand: &'static str, limit: impl Into<Json>) -> Broken {
+    pub(super) fn new(demand: &'static str, limit: impl Into<Json>) -> Broken {
         Broken { demand, limit: limit.into(), reason: String::new() }
     }
 }
@@ -70,7 +74,22 @@ pub(super) fn check(
             break;
         }
     }
-    run.errors
+    once(operation, run.errors)
+}
+
+/// Under `first-per-field` a name is reported once, whichever fields and rules report it.
+pub(super) fn once(operation: &Operation, mut errors: Vec<FieldError>) -> Vec<FieldError> {
+    if operation.errors == Collect::FirstPerField {
+        let mut reported = HashSet::new();
+        errors.retain(|e| reported.insert(e.field.clone()));
+    }
+    errors
+}
+
+/// Which fields some rule refuses, in whatever phase and however few complaints the contract collects.
+pub(super) fn refused(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<usize> {
+    let run = Run { operation, fields, now, errors: Vec::new(), trail: None };
+    (0..operation.fields.len()).filter(|i| run.refuses(*i)).collect()
 }
 
 /// Errors that lead elsewhere than the first are dropped.
@@ -98,7 +117,7 @@ pub(super) fn taken(operation: &Operation, fields: Fields, kinds: &[String], now
         }
     }
     let outcome = errors.first().map_or(Outcome::Taken, |e: &FieldError| e.outcome.clone());
-    refuse(outcome, errors, fields)
+    refuse(outcome, once(operation, errors), fields)
 }
 
 /// The refusal for values that passed the contract's rules and yet mean nothing (an address that is none).
@@ -113,9 +132,7 @@ pub(super) fn misunderstood(
     for (field, input) in operation.fields.iter().zip(&fields.inputs) {
         for problem in problems.iter().filter(|p| field.into.as_ref() == Some(&p.meaning)) {
             let rule = field.rules.iter().find(|r| r.format.is_some());
-            // The catalogue's words for `format` are about addresses; they do not fit a name that is too long.
-            let demand =
-                if rule.is_some() || problem.meaning == Meaning::Email { "format" } else { "meaning" };
+            let demand = if rule.is_some() { "format" } else { field.understanding() };
             let broken = Broken { demand, limit: Json::Null, reason: problem.reason.clone() };
             errors.push(speaker.say(field, rule, broken, input.as_ref()));
         }
@@ -132,11 +149,10 @@ pub(super) fn misunderstood(
             outcome: Outcome::Invalid,
         }));
     }
-    match operation.errors {
-        Collect::First => errors.truncate(1),
-        Collect::FirstPerField => errors.dedup_by(|a, b| a.field == b.field),
-        Collect::All => {}
+    if operation.errors == Collect::First {
+        errors.truncate(1);
     }
+    let errors = once(operation, errors);
     let outcome = errors.first().map_or(Outcome::Invalid, |e| e.outcome.clone());
     refuse(outcome, errors, fields)
 }
@@ -178,9 +194,15 @@ impl Run<'_> {
         let input = fields.inputs[i].as_ref();
         let value = input.filter(|v| !v.is_null());
         let explicit = field.rules.iter().any(|r| r.json_type.is_some());
-        let mut typed = field.rules.is_empty() && field.into.is_none() || phase != 1 && !explicit;
+        let mut typed = !field.is_typed() || phase != 1 && !explicit;
+        let (mut missing, mut unsaid) = (false, false);
         for (n, rule) in field.rules.iter().enumerate().filter(|(_, r)| r.phase == phase) {
+            if missing && !rule.required {
+                continue;
+            }
             if rule.condition.as_ref().is_some_and(|c| !self.holds(c, input, true)) {
+                // The rule is silent, but a wrong type passes no field.
+                unsaid |= rule.json_type.is_some();
                 self.note(i, Some(n), || Verdict::NotAsked);
                 continue;
             }
@@ -204,7 +226,8 @@ impl Run<'_> {
                 self.note(i, Some(n), || if value.is_some() { Verdict::Passed } else { Verdict::Absent });
                 continue;
             };
-            let ends = matches!(broken.demand, "required" | "type");
+            missing |= broken.demand == "required";
+            let ends = broken.demand == "type";
             self.note(i, Some(n), || Verdict::Broken(broken.demand));
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             self.errors.push(speaker.say(field, Some(rule), broken, input));
@@ -212,7 +235,8 @@ impl Run<'_> {
                 return;
             }
         }
-        if let Some(value) = value.filter(|v| !typed && !explicit && !field.json_type().fits(v)) {
+        let unchecked = !missing && (unsaid || !typed && !explicit);
+        if let Some(value) = value.filter(|v| unchecked && !field.json_type().fits(v)) {
             self.note(i, None, || Verdict::Broken("type"));
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             let broken = Broken::new("type", field.json_type().name());
@@ -220,14 +244,28 @@ impl Run<'_> {
         }
     }
 
+    fn refuses(&self, i: usize) -> bool {
+        let field = &self.operation.fields[i];
+        let input = self.fields.inputs[i].as_ref();
+        let value = input.filter(|v| !v.is_null());
+        let untyped = field.rules.is_empty() && field.into.is_none();
+        let applies = |rule: &&Rule| rule.condition.as_ref().is_none_or(|c| self.holds(c, input, true));
+        let breaks = |rule: &Rule| match value {
+            None => rule.required,
+            Some(value) => {
+                rule.required && value.as_str() == Some("") || self.demand(rule, value, input).is_some()
+            }
+        };
+        value.is_some_and(|v| !untyped && !field.json_type().fits(v))
+            || field.rules.iter().filter(applies).any(breaks)
+    }
+
     /// The first demand of a rule that a value does not meet.
     fn demand(&self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
         if let Some(list) = rule.one_of.as_ref().filter(|list| !list.contains(value)) {
             return Some(Broken::new("enum", list.clone()));
         }
-        let text = value.as_str().unwrap_or_default();
-        if rule.min_length.is_some() || rule.max_length.is_some() {
-            let length = value.as_array().map_or_else(|| text.chars().count(), Vec::len);
+        if let Some(length) = length(rule, value) {
             if let Some(least) = rule.min_length.filter(|least| length < *least) {
                 return Some(Broken::new("min_length", least));
             }
@@ -235,13 +273,15 @@ impl Run<'_> {
                 return Some(Broken::new("max_length", most));
             }
         }
-        if let Some(pattern) = rule.patterns.iter().find(|p| !p.is_match(text)) {
+        // What is no text breaks the field's type, here or in another rule; these demands say nothing about it.
+        let text = value.as_str().unwrap_or_default();
+        if let Some(pattern) = rule.patterns.iter().find(|p| value.is_string() && !p.is_match(text)) {
             return Some(Broken::new("pattern", pattern.as_str()));
         }
-        if let Some(format) = rule.format {
-            if let Err(reason) = well_formed(format, text) {
-                return Some(Broken { reason, ..Broken::new("format", format) });
-            }
+        if let Some(format) = rule.format.filter(|_| value.is_string())
+            && let Err(reason) = well_formed(format, text)
+        {
+            return Some(Broken { reason, ..Broken::new("format", format) });
         }
         if let Some(name) = &rule.secret {
             let known = self.now.secrets.named(name).unwrap_or_default();
@@ -270,6 +310,16 @@ impl Run<'_> {
     }
 }
 
+/// Code points of a text, items of a list; counted only when a rule asks.
+fn length(rule: &Rule, value: &Json) -> Option<usize> {
+    match value {
+        _ if rule.min_length.is_none() && rule.max_length.is_none() => None,
+        Json::String(text) => Some(text.chars().count()),
+        Json::Array(items) => Some(items.len()),
+        _ => None,
+    }
+}
+
 /// What `check` and `if` see of a value and all fields, the password included.
 pub(super) fn check_scene(
     operation: &Operation,
@@ -289,9 +339,13 @@ pub(super) fn check_scene(
     )
 }
 
-/// `input` as messages and replies see it: without secrets.
+/// `input` as messages and replies see it: without secrets, and without what is not of its field's type (templates
+/// are tried with the right types; no client may choose what they do with others).
 pub(super) fn shown_inputs(operation: &Operation, fields: Option<&Fields>) -> Value {
-    let value = |i: usize| seen(fields.and_then(|f| f.inputs.get(i)).and_then(Option::as_ref));
+    let value = |i: usize| {
+        let input = fields.and_then(|f| f.inputs.get(i)).and_then(Option::as_ref);
+        seen(input.filter(|v| v.is_null() || operation.fields[i].json_type().fits(v)))
+    };
     let shown = operation.fields.iter().enumerate().filter(|(_, f)| !f.secret);
     Room::value("input", shown.map(|(i, f)| (f.name.clone(), value(i))).collect())
 }
@@ -304,13 +358,19 @@ pub(super) struct Speaker<'s> {
 }
 
 impl Speaker<'_> {
-    fn say(&self, field: &Field, rule: Option<&Rule>, broken: Broken, input: Option<&Json>) -> FieldError {
+    pub(super) fn say(
+        &self,
+        field: &Field,
+        rule: Option<&Rule>,
+        broken: Broken,
+        input: Option<&Json>,
+    ) -> FieldError {
         let catalogue = self.operation.says.get(broken.demand);
         let own = rule.filter(|r| !implicit_type(r, &broken) || catalogue.is_none()).map(|r| &r.says);
         let template =
             own.and_then(|s| s.message.as_ref()).or_else(|| catalogue.and_then(|s| s.message.as_ref()));
         let code = own.and_then(|s| s.code.clone()).or_else(|| catalogue.and_then(|s| s.code.clone()));
-        let shown = !field.secret || field.is_password() && self.operation.reveal.rejected_password;
+        let shown = field.is_shown(self.operation);
         let name = rule.and_then(|r| r.field.clone()).unwrap_or_else(|| field.name.clone());
         let message = match template {
             Some(template) => {
@@ -331,9 +391,9 @@ impl Speaker<'_> {
         }
     }
 
-    fn unknown(&self, key: &str) -> FieldError {
+    pub(super) fn unknown(&self, key: &str) -> FieldError {
         let says = self.operation.says.get("unknown");
-        let name: Arc<str> = key.into();
+        let name: Arc<str> = key.chars().take(MOST_NAME).collect::<String>().into();
         let broken = Broken::new("unknown", Json::Null);
         let scene = self.scene(&name, Value::from_object(Absent), &broken);
         let message = says.and_then(|s: &Says| s.message.as_ref()).and_then(|t| t.render(&scene).ok());
@@ -387,7 +447,7 @@ fn implicit_type(rule: &Rule, broken: &Broken) -> bool {
 }
 
 /// A value that may be asked about (`is none`, `is undefined`, `== ""`) but not written.
-fn hidden(input: Option<&Json>) -> Value {
+pub(super) fn hidden(input: Option<&Json>) -> Value {
     match input {
         Some(Json::String(text)) if text.is_empty() => Value::from(""),
         Some(Json::Null) | None => seen(input),
@@ -457,4 +517,84 @@ pub(super) fn stored_value(operation: &Operation, fields: &Fields, meaning: &Mea
     let found =
         pairs.into_iter().find(|(f, _)| f.into.as_ref() == Some(meaning)).and_then(|(_, v)| v.as_ref());
     found.map_or(Value::from(()), from_json)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::contract::{Circumstances, Contract, Request, load};
+    use bytes::Bytes;
+    use http::HeaderMap;
+
+    const CONTRACT: &str = r#"
+[register]
+path = "/"
+says.meaning = { message = "{{ field }} cannot be used", code = 9 }
+fields = [
+  { name = "username", clean = "value | trim", rules = [
+      { required = true, code = "blank" },
+      { pattern = "a", code = "silent" },
+      { required = true, min_length = 2, code = "short" } ] },
+  { name = "password", rules = [{ required = true }, { min_length = 8 }] },
+]
+[register.created]
+body = ""
+[register.invalid]
+body = '{}'
+"#;
+
+    fn contract() -> Contract {
+        load(CONTRACT).contract.expect("this contract is right")
+    }
+
+    fn now() -> Circumstances {
+        Circumstances {
+            now: jiff::Timestamp::UNIX_EPOCH,
+            random: uuid::Uuid::nil(),
+            request_id: "1".into(),
+            path: "/".into(),
+            base_url: "".into(),
+            secrets: std::sync::Arc::default(),
+        }
+    }
+
+    async fn codes(body: &'static str) -> Vec<String> {
+        let (headers, body) = (HeaderMap::new(), Bytes::from_static(body.as_bytes()));
+        let request = Request { query: None, headers: &headers, body: &body };
+        match contract().decode(request, &now()).await {
+            Ok(_) => Vec::new(),
+            Err(refusal) => refusal.errors.iter().map(|e| format!("{}: {}", e.field, e.code)).collect(),
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_failed_required_only_rules_that_demand_it_too_speak() {
+        let expected = ["username: \"blank\"", "username: \"short\"", "password: \"required\""];
+        for body in ["{}", r#"{"username":null,"password":null}"#, r#"{"username":" ","password":""}"#] {
+            assert_eq!(codes(body).await, expected, "{body}");
+        }
+        assert_eq!(
+            codes(r#"{"username":"b","password":"longenough"}"#).await,
+            ["username: \"silent\"", "username: \"short\""]
+        );
+    }
+
+    #[tokio::test]
+    async fn clean_turns_no_wrong_type_into_a_right_one() {
+        assert_eq!(codes(r#"{"username":12,"password":"longenough"}"#).await, ["username: \"blank\""]);
+    }
+
+    #[tokio::test]
+    async fn the_catalogue_words_a_value_that_means_nothing() {
+        let (headers, body) =
+            (HeaderMap::new(), Bytes::from_static(br#"{"username":"a b","password":"longenough"}"#));
+        let contract = contract();
+        let request = Request { query: None, headers: &headers, body: &body };
+        let fields = contract.decode(request, &now()).await.expect("every rule passed");
+        let problems = crate::user::NewUser::parse(contract.submitted(&fields)).expect_err("a space");
+        let refusal = contract.misunderstood(fields, &problems, &now());
+        assert_eq!(
+            (refusal.errors[0].code.clone(), &*refusal.errors[0].message),
+            (9.into(), "username cannot be used")
+        );
+    }
 }

@@ -7,7 +7,7 @@
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::header::CONNECTION;
@@ -29,6 +29,11 @@ use super::stream::Stream;
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
 /// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).
 const HEAD_BYTES: usize = 16 * 1024;
+
+/// How long a connection goes on reading when it should finish. A request that lies in the socket by then counts as
+/// accepted, but the runtime may not know of it yet: it learns about arrivals and the end of this wait in one place,
+/// so the wait need only be longer than nothing.
+const ARRIVAL: Duration = Duration::from_millis(50);
 
 /// A request extension: the other end of the connection. An IPv4 client of a dual-stack socket is shown as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,21 +65,28 @@ where
     // Which of the two it is to be at a time, `HeadTimer` decides; hyper only has to know that there is one.
     http.timer(HeadTimer(pace.clone())).header_read_timeout(limits.header_timeout);
     http.max_buf_size(HEAD_BYTES).half_close(false).pipeline_flush(false);
-    let service = service_fn(move |request| answer(router.clone(), request, peer, limits, pace.clone()));
+    let finish = signals.finish.clone();
+    let service = service_fn(move |request| {
+        let (answer, finish) = (answer(router.clone(), request, peer, limits, pace.clone()), finish.clone());
+        async move { answer.await.map(|response| if finish.is_cancelled() { last(response) } else { response }) }
+    });
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
 
-    // The connection comes first, so that a request which has already arrived is read before an idle one closes.
+    // The connection comes first, so that a request which was read is answered before anything closes.
     let end = tokio::select! {
         biased;
         end = connection.as_mut() => end,
-        () = signals.finish.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            tokio::select! {
-                biased;
-                end = connection => end,
-                () = signals.cut.cancelled() => return,
+        () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, connection.as_mut()).await {
+            Ok(end) => end,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    end = connection => end,
+                    () = signals.cut.cancelled() => return,
+                }
             }
-        }
+        },
     };
     if let Err(error) = end {
         let error: &dyn std::error::Error = &error;
@@ -96,7 +108,13 @@ async fn answer(
     let mut response = router.oneshot(request).await?;
     if pace.has_body_failed() {
         // The rest of that body cannot be told from a next request; the client should know that this is the end.
-        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        response = last(response);
     }
     Ok(response)
+}
+
+/// A response behind which the connection ends.
+fn last(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }

@@ -1,20 +1,25 @@
 //! The five steps of a registration, written once for all contracts.
 
 use super::body::{BodyError, collect};
+use super::line::Line;
 use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
 use crate::register::{RegisterError, SignUp, register};
 use crate::token;
-use crate::user::{NewUser, uuid_v7};
+use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
 use axum::body::Body;
 use axum::extract::State;
 use bytes::Bytes;
+use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+/// Said when the connection cannot be used for another request.
+const CLOSE: HeaderValue = HeaderValue::from_static("close");
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -28,26 +33,41 @@ pub(super) async fn answer(
     State(server): State<Arc<Server>>,
     request: http::Request<Body>,
 ) -> Response<Body> {
-    let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let circumstances = circumstances(&server.app, &parts);
+    let app = server.app.clone();
+    let circumstances = circumstances(&app, &parts);
+    let request_id = circumstances.request_id.clone();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
-        log(&circumstances, "-", "not_found", 404, started);
-        return guarded(problem(StatusCode::NOT_FOUND, "Nothing answers here."), &circumstances.request_id);
+        let line = Line::new(&circumstances, "-");
+        line.ends("not_found", 404);
+        let mut response = problem(StatusCode::NOT_FOUND, "Nothing answers here.");
+        if !is_read(&parts, body, app.body_limit).await {
+            response.headers_mut().insert(CONNECTION, CLOSE);
+        }
+        line.answered();
+        return guarded(response, &request_id);
     };
-    let request = Exchange { app: &server.app, mounted: &mounted, circumstances: &circumstances };
-    let response = match request.run(&parts, body).await {
+    let line = Arc::new(Line::new(&circumstances, &mounted.name));
+    let exchange = Exchange { app, mounted, circumstances, line };
+    let response = match exchange.run(&parts, body).await {
         Ok(reply) => {
-            log(&circumstances, &mounted.name, reply.outcome.name(), reply.status, started);
+            exchange.line.ends_with(&reply);
             respond(reply)
         }
         Err(BodyGone) => {
-            log(&circumstances, &mounted.name, "body_timeout", 408, started);
+            exchange.line.ends("body_timeout", 408);
             problem(StatusCode::REQUEST_TIMEOUT, "The request body was not received in time.")
         }
     };
-    guarded(response, &circumstances.request_id)
+    exchange.line.answered();
+    guarded(response, &request_id)
+}
+
+/// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
+/// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
+async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
+    !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
 }
 
 fn circumstances(app: &App, parts: &Parts) -> Circumstances {
@@ -62,33 +82,35 @@ fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     }
 }
 
-/// One line per request. The path is left out: it could hold anything.
-fn log(circumstances: &Circumstances, contract: &str, outcome: &str, status: u16, started: Instant) {
-    let duration_ms = started.elapsed().as_secs_f64() * 1e3;
-    let duration_ms = (duration_ms * 1e3).round() / 1e3;
-    tracing::info!(request_id = %circumstances.request_id, contract, outcome, status, duration_ms, "request");
-}
-
 /// The body did not come in time; no contract has words for it.
 struct BodyGone;
 
 /// One request and the contract that answers it.
-struct Exchange<'e> {
-    app: &'e Arc<App>,
-    mounted: &'e Arc<Mounted>,
-    circumstances: &'e Circumstances,
+#[derive(Clone)]
+struct Exchange {
+    app: Arc<App>,
+    mounted: Arc<Mounted>,
+    circumstances: Circumstances,
+    line: Arc<Line>,
 }
 
-impl Exchange<'_> {
+impl Exchange {
     async fn run(&self, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
-            reply.headers.push((http::header::ALLOW, HeaderValue::from_static("POST")));
+            reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
+            if !is_read(parts, body, self.app.body_limit).await {
+                reply.headers.push((CONNECTION, CLOSE));
+            }
             return Ok(reply);
         }
         let body = match collect(body, self.app.body_limit).await {
             Ok(body) => body,
-            Err(BodyError::TooLarge { .. }) => return Ok(self.plain(Outcome::TooLarge)),
+            Err(BodyError::TooLarge { .. }) => {
+                let mut reply = self.plain(Outcome::TooLarge);
+                reply.headers.push((CONNECTION, CLOSE));
+                return Ok(reply);
+            }
             Err(BodyError::TimedOut) => return Err(BodyGone),
             Err(BodyError::Broken(_)) => {
                 let reason = "the body ended too early".to_owned();
@@ -105,12 +127,12 @@ impl Exchange<'_> {
     async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
         let contract = &self.mounted.contract;
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
-        let fields = contract.decode(request, self.circumstances).await?;
+        let fields = contract.decode(request, &self.circumstances).await?;
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
         let extras = contract.unique_extras(&fields);
-        match NewUser::parse(submitted) {
+        match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
             Ok(user) => Ok(SignUp {
                 mounted: self.mounted.clone(),
                 fields: Arc::new(fields),
@@ -119,26 +141,30 @@ impl Exchange<'_> {
                 password_sha256,
                 circumstances: self.circumstances.clone(),
             }),
-            Err(problems) => Err(contract.misunderstood(fields, &problems, self.circumstances)),
+            Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
         }
     }
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer.
     async fn register(&self, sign_up: SignUp) -> Reply {
-        let (app, fields) = (self.app.clone(), sign_up.fields.clone());
-        let task = self.app.tasks.spawn(async move { register(&app, sign_up).await });
-        match task.await {
-            Ok(Ok(reply)) => reply,
-            Ok(Err(error)) => self.refused(error, &fields),
-            Err(error) => self.failed(&error),
-        }
+        let (exchange, fields) = (self.clone(), sign_up.fields.clone());
+        let task = self.app.tasks.spawn(async move {
+            let reply = match register(&exchange.app, sign_up).await {
+                Ok(reply) => reply,
+                Err(error) => exchange.refused(error, &fields),
+            };
+            // Also when nobody is left to hear it.
+            exchange.line.ends_with(&reply);
+            reply
+        });
+        task.await.unwrap_or_else(|error| self.failed(&error))
     }
 
     fn refused(&self, error: RegisterError, fields: &Fields) -> Reply {
         match error {
             RegisterError::Taken(kinds) => {
                 let contract = &self.mounted.contract;
-                let refusal = contract.taken(fields.clone(), &kinds, self.circumstances);
+                let refusal = contract.taken(fields.clone(), &kinds, &self.circumstances);
                 self.refuse(refusal)
             }
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
@@ -177,7 +203,7 @@ impl Exchange<'_> {
 
     fn encode(&self, outcome: &Outcome, scene: Scene<'_>) -> Reply {
         let contract = &self.mounted.contract;
-        match contract.refusal(outcome, scene, self.circumstances) {
+        match contract.refusal(outcome, scene, &self.circumstances) {
             Ok(reply) => reply,
             Err(error) if *outcome != Outcome::Failed => self.failed(&error),
             Err(error) => {
@@ -186,4 +212,17 @@ impl Exchange<'_> {
             }
         }
     }
+}
+
+/// Unique values must fit the store's index.
+fn indexable(extras: &[(String, String)]) -> Result<(), Vec<Problem>> {
+    let too_long = extras.iter().filter(|(_, value)| value.len() > Key::MAX_BYTES);
+    let problems: Vec<Problem> = too_long
+        .filter_map(|(kind, _)| kind.parse::<Meaning>().ok())
+        .map(|meaning| Problem {
+            meaning,
+            reason: format!("the value is longer than {} bytes", Key::MAX_BYTES),
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

@@ -1,6 +1,7 @@
 //! The accept loop: it admits, counts and turns away connections, and ends them all at shutdown.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,9 @@ use super::refusal::Refusals;
 /// How long to wait when the system has no room for another connection (a full file table, no memory). Long
 /// enough not to spin, short enough that nobody notices once there is room again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
+
+/// How many connections are taken from the system's queue at the end; tokio asks for a queue of this length.
+const BACKLOG: usize = 1024;
 
 /// Accept errors closer together than this are one burst, and are logged once.
 const BURST: Duration = Duration::from_secs(1);
@@ -67,8 +71,21 @@ pub async fn serve(
             }
         }
     }
-    drop(listener);
+    for (stream, address) in still_queued(listener) {
+        door.admit(stream, Peer::new(address));
+    }
     door.drain(grace).await
+}
+
+/// Closes the listener and gives out those whom the system had already connected: as far as they know, they are our
+/// clients, and may have sent their request.
+fn still_queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
+    let listener = listener.into_std().ok();
+    let accept = move || listener.as_ref()?.accept().ok();
+    std::iter::from_fn(accept).take(BACKLOG).filter_map(|(stream, address)| {
+        stream.set_nonblocking(true).ok()?;
+        Some((TcpStream::from_std(stream).ok()?, address))
+    })
 }
 
 /// What every admission needs.

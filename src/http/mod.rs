@@ -4,8 +4,8 @@
 //!
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `connection` runs one
 //! of them, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
-//! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration, and
-//! `reply` writes the answers.
+//! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
+//! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts.
 
 mod listener;
 mod refusal;
@@ -18,7 +18,9 @@ mod framing;
 mod limits;
 mod pace;
 
+mod docs;
 mod handler;
+mod line;
 mod reply;
 mod routes;
 
@@ -30,32 +32,59 @@ pub use reply::whole;
 pub use routes::{Collision, Routes};
 
 use crate::app::App;
-use axum::extract::State;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
+use http::header::ALLOW;
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
-/// answers). It can be mounted in another axum application.
+/// answers); with [`App::docs`] also `GET /openapi.json` and `GET /docs`. It can be mounted in another axum
+/// application.
 ///
 /// # Errors
 /// All contracts that would answer the same request.
 pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
     let routes = Routes::build(&app.contracts)?;
+    let docs = if app.docs { docs::routes(&app) } else { axum::Router::new() };
     let server = Arc::new(handler::Server { app, routes });
-    Ok(axum::Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+    Ok(docs
+        .route(
+            "/healthz",
+            get(|| async {
+                told(
+                    StatusCode::OK,
+                    "ok
+",
+                )
+            })
+            .fallback(other_method),
+        )
+        .route("/readyz", get(ready).fallback(other_method))
         .fallback(handler::answer)
         .with_state(server))
 }
 
-async fn ready(State(server): State<Arc<handler::Server>>) -> (StatusCode, &'static str) {
+async fn ready(State(server): State<Arc<handler::Server>>) -> Response {
     match server.app.store.ping().await {
-        Ok(()) => (StatusCode::OK, "ok\n"),
+        Ok(()) => told(StatusCode::OK, "ok\n"),
         Err(error) => {
             tracing::warn!(%error, "the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+            told(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
         }
     }
+}
+
+fn told(status: StatusCode, text: &'static str) -> Response {
+    reply::guarded((status, text).into_response(), "")
+}
+
+/// A contract may be mounted at the same path; it answers to POST.
+async fn other_method(State(server): State<Arc<handler::Server>>, request: Request) -> Response {
+    if !server.routes.at(request.uri().path(), request.uri().query()).is_empty() {
+        return handler::answer(State(server), request).await;
+    }
+    let refusal = reply::problem(StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.");
+    reply::guarded(([(ALLOW, "GET,HEAD")], refusal).into_response(), "")
 }

@@ -1,9 +1,10 @@
 //! From a contract's reply to bytes, and the answers that belong to no contract (RFC 9457).
 
-use crate::contract::Reply;
+use crate::contract::{Reply, phrase};
 use axum::body::Body;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use hyper::ext::ReasonPhrase;
 
 /// The header that names a request in the log.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -17,7 +18,14 @@ pub fn whole(reply: Reply, request_id: &str) -> Response<Body> {
 /// Writes a contract's reply.
 pub(super) fn respond(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));
-    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if status.canonical_reason().is_none() {
+        // Without one of its own, a status that is not registered (419) would go out as `<none>`.
+        if let Ok(phrase) = ReasonPhrase::try_from(phrase(reply.status).as_bytes()) {
+            response.extensions_mut().insert(phrase);
+        }
+    }
+    *response.status_mut() = status;
     for (name, value) in reply.headers {
         response.headers_mut().append(name, value);
     }
@@ -39,6 +47,7 @@ pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
 }
 
 /// What every answer carries, unless its contract says otherwise: nobody caches it, sniffs it or leaks its address.
+/// Answers that are not logged have no request id.
 pub(super) fn guarded(mut response: Response<Body>, request_id: &str) -> Response<Body> {
     let headers = response.headers_mut();
     for (name, value) in
@@ -46,7 +55,7 @@ pub(super) fn guarded(mut response: Response<Body>, request_id: &str) -> Respons
     {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-    if let Ok(id) = HeaderValue::from_str(request_id) {
+    if let Some(id) = HeaderValue::from_str(request_id).ok().filter(|id| !id.is_empty()) {
         headers.entry(X_REQUEST_ID).or_insert(id);
     }
     response

@@ -44,3 +44,9 @@ pub struct Key {
     /// The normalised value, as [`super::Email::key`] and [`super::Username::key`] make it.
     pub value: String,
 }
+
+impl Key {
+    /// The longest value that a contract may declare unique, in bytes. The stores' indexes hold twice as much; what
+    /// is longer than this is a text and no name.
+    pub const MAX_BYTES: usize = 1024;
+}

@@ -65,6 +65,7 @@ fn imports(code: &str) -> Vec<String> {
             None => out.push(name(rest)),
         }
     }
+    out.retain(|name| !name.is_empty());
     out
 }
 

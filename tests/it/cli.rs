@@ -1,5 +1,6 @@
 //! The program from outside: what it prints, where, and how it exits.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -181,6 +182,24 @@ fn a_closed_pipe_is_no_error() {
         .status()
         .unwrap();
     assert_eq!(failing.code(), Some(2));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_server_whose_announcement_nobody_reads_serves() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        .args(["serve", "--listen", "127.0.0.1:0"])
+        .env_clear()
+        .current_dir(folder("unread"))
+        .stdout(closed_pipe())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let serves = log.any(|line| line.contains(r#""message":"serving""#));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(serves);
 }
 
 /// The writing end of a pipe that nobody reads.

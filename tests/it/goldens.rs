@@ -60,7 +60,7 @@ fn every_outcome_has_an_example() {
     }
 }
 
-fn bless() -> bool {
+pub(crate) fn bless() -> bool {
     std::env::var_os("VESTIBULE_BLESS").is_some()
 }
 
@@ -73,15 +73,32 @@ fn examples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts/examples")
 }
 
-/// Every contract file of the repository by name.
-fn contracts() -> Vec<(String, Contract)> {
+/// Every contract of the repository by name.
+pub(crate) fn contracts() -> Vec<(String, Contract)> {
+    contract_files().into_iter().map(|path| (stem(&path), load(&path))).collect()
+}
+
+/// Every contract file of the repository.
+pub(crate) fn contract_files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("contracts");
     let files =
         [folder.clone(), folder.join("wild")].into_iter().filter_map(|f| fs::read_dir(f).ok()).flatten();
     let mut paths: Vec<PathBuf> = files.flatten().map(|f| f.path()).collect();
     paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
     paths.sort();
-    paths.into_iter().map(|path| (stem(&path), load(&path))).collect()
+    paths
+}
+
+/// Every answer in the examples of a contract, with the name of its file.
+pub(crate) fn answers(contract: &str) -> Vec<(String, String)> {
+    let files = fs::read_dir(examples().join(contract)).into_iter().flatten().flatten();
+    let answers = files.flat_map(|file| {
+        let text = fs::read_to_string(file.path()).expect("an example");
+        let name = file.path().display().to_string();
+        let (_, blocks) = parse(&text);
+        blocks.into_iter().skip(1).step_by(2).map(move |answer| (name.clone(), answer))
+    });
+    answers.collect()
 }
 
 fn stem(path: &Path) -> String {
@@ -95,16 +112,16 @@ fn load(path: &Path) -> Contract {
     loaded.contract.unwrap_or_else(|| panic!("{shown}"))
 }
 
-/// One file of exchanges.
+/// One file of exchanges, and the contract file that it is about.
 struct Golden {
-    contract: String,
+    contract: PathBuf,
     path: PathBuf,
 }
 
 fn all() -> Vec<Golden> {
     let mut out = Vec::new();
-    for (contract, _) in contracts() {
-        let folder = fs::read_dir(examples().join(&contract)).into_iter().flatten().flatten();
+    for contract in contract_files() {
+        let folder = fs::read_dir(examples().join(stem(&contract))).into_iter().flatten().flatten();
         out.extend(folder.map(|file| Golden { contract: contract.clone(), path: file.path() }));
     }
     out.sort_by(|a, b| a.path.cmp(&b.path));
@@ -113,8 +130,7 @@ fn all() -> Vec<Golden> {
 
 impl Golden {
     async fn run(&self, database: Database, bless: bool) -> Option<String> {
-        let contract = contracts_by_name(&self.contract);
-        let server = Server::start(&self.contract, contract, database.open().await).await;
+        let server = Server::start(&stem(&self.contract), load(&self.contract), database.open().await).await;
         let text = fs::read_to_string(&self.path).expect("an example");
         let (comment, blocks) = parse(&text);
         if comment.contains("given: the store is closed") {
@@ -140,10 +156,6 @@ impl Golden {
     }
 }
 
-fn contracts_by_name(name: &str) -> Contract {
-    contracts().into_iter().find(|(n, _)| n == name).map(|(_, contract)| contract).expect("a known contract")
-}
-
 /// The comment at the top, and the blocks between lines of `---`.
 fn parse(text: &str) -> (String, Vec<String>) {
     let comment: String = text.lines().take_while(|l| l.starts_with('#')).map(|l| format!("{l}\n")).collect();
@@ -153,7 +165,7 @@ fn parse(text: &str) -> (String, Vec<String>) {
 }
 
 /// A request as it goes over the wire; what every client adds by itself is added here.
-fn wire(request: &str) -> Vec<u8> {
+pub(crate) fn wire(request: &str) -> Vec<u8> {
     let (head, body) = request.split_once("\n\n").unwrap_or((request, ""));
     let has = |name: &str| head.lines().any(|l| l.to_ascii_lowercase().starts_with(name));
     let mut out = String::new();

@@ -1,9 +1,16 @@
 //! The integration tests, all in one binary: one link, one PostgreSQL.
 
+#[macro_use]
+mod harness;
+
 mod architecture;
 mod cli;
+mod docs;
 mod goldens;
-mod harness;
 mod limits;
+mod openapi;
+mod process;
+mod reference;
+mod refusals;
 mod stores;
 mod tools;

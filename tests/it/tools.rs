@@ -13,11 +13,12 @@ use serde_json::Value;
 use crate::harness::folder::Folder;
 
 /// Every kept print.
-const GOLDENS: [&str; 10] = [
+const GOLDENS: [&str; 11] = [
     "check.txt",
     "check-json.txt",
     "new-express.txt",
     "try-created.txt",
+    "try-example.txt",
     "try-guarded.txt",
     "try-guarded-json.txt",
     "try-guarded-taken.txt",
@@ -119,6 +120,7 @@ fn try_shows_every_step() {
     let broken = r#"{"firstname":"J","email":"nope","password":5,"more":[1]}"#;
     golden("try-invalid.txt", &contract(&["try", "express", "-d", broken]));
     golden("try-malformed.txt", &contract(&["try", "flask", "-d", "{\"username\":"]));
+    golden("try-example.txt", &contract(&["try", "guarded.toml"]));
     golden("try-locked.txt", &contract(&["try", "guarded.toml", "-d", "user[email]=a@b.co"]));
     let arguments = [
         "try",
@@ -174,7 +176,6 @@ fn try_plays_outcomes_and_refuses_what_makes_no_sense() {
     assert!(out(&taken).ends_with(r#"{"error":"existing user"}"#), "{}", out(&taken));
     for (arguments, complaint) in [
         (&["try", "nobody"][..], "neither a shipped contract"),
-        (&["try", "flask"], "give a body"),
         (&["try", "flask", "-d", "{}", "--outcome", "locked"], "this contract has: created"),
         (&["try", "flask", "-d", "{}", "--outcome", "invalid"], "send one that leads there"),
         (&["try", "flask", "-d", json, "--taken", "email"], "it claims username"),

@@ -65,7 +65,7 @@ pub(super) fn run(args: ContractArgs, caller: &Caller) -> anyhow::Result<ExitCod
         ContractCommand::New(args) => new::run(&args, caller),
         ContractCommand::Prove(args) => prove::run(&args, caller),
         ContractCommand::Openapi(args) => openapi::run(&args, caller),
-        ContractCommand::Schema(args) => schema::run(&args, caller),
+        ContractCommand::Schema(args) => schema::run(&args),
     }
 }
 
@@ -96,7 +96,8 @@ fn row(name: &str, contract: &Contract) -> serde_json::Value {
 
 fn show(args: &ShowArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let (name, contract) = read(&args.name, caller)?;
-    write!(std::io::stdout().lock(), "{}", contract::describe(&contract, &name))?;
+    let text = contract::describe(&contract, &name, &contract.register.path);
+    write!(std::io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -117,6 +118,7 @@ pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(Strin
     let name =
         std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
     loaded.contract.map(|contract| (name.into_owned(), contract)).ok_or_else(|| {
-        Failure::refused(anyhow!("{}", contract::render(name_or_file, &text, &errors, caller.colour)))
+        let report = contract::render(name_or_file, &text, &errors, caller.colour);
+        Failure::Report(report.trim_end().to_owned()).into()
     })
 }

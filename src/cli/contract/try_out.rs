@@ -19,6 +19,7 @@ use request::{RequestArgs, TryRequest};
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  vestibule contract try express
   vestibule contract try express -d '{\"firstname\":\"Ann\",\"email\":\"ann@example.com\",\"password\":\"secret-7\"}'
   vestibule contract try ./ours.toml -d @request.json --taken email
   vestibule contract try ./ours.toml --data-urlencode email=ann@example.com --data-urlencode password=secret-7
@@ -31,6 +32,7 @@ outcome; and the reply, exactly as the server would send it (but for the `date` 
 Nothing is stored. A try repeats itself: it is always 2024-06-10T12:34:56.789Z, ids and tokens follow from --seed, and
 tokens are signed with a key that guards nothing.
 
+Without a body (-d '' is an empty one) the contract's own example is sent, with <NAME> for a secret that is not given.
 Without a Content-Type header the body is what the contract reads: JSON if it begins with {, else a form.
 --outcome plays a reply that does not depend on the request: busy, throttled, closed, failed, malformed, too_large,
 unsupported_media_type, method_not_allowed; and taken, with every unique value of the request in use.
@@ -96,11 +98,6 @@ pub(super) fn run(args: &TryArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let (request, played, reply) = match pretend {
         Some(outcome) => (None, Played::default(), stage.pretend(outcome)?),
         None => {
-            if !args.request.has_body() {
-                let error =
-                    anyhow!("nothing to send; give a body with -d, --data-urlencode or -F (-d '' is none)");
-                return Err(Failure::refused(error));
-            }
             let request = args.request.request(&contract).map_err(Failure::refused)?;
             let runtime =
                 tokio::runtime::Builder::new_current_thread().build().context("starting the runtime")?;
@@ -139,6 +136,12 @@ fn setting(args: &TryArgs, contract: &Contract) -> anyhow::Result<Setting> {
     for text in &args.secret {
         let (name, value) = text.split_once('=').ok_or_else(|| anyhow!("--secret: write NAME=VALUE"))?;
         secrets.push((name.to_owned(), value.to_owned()));
+    }
+    for name in contract.secrets() {
+        if !secrets.iter().any(|(known, _)| known == name) {
+            // As the contract's own example writes it.
+            secrets.push((name.to_owned(), format!("<{name}>")));
+        }
     }
     Ok(Setting {
         seed: args.seed,

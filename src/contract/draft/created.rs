@@ -185,7 +185,7 @@ impl Reader<'_> {
             self.out.reveals_sha256 = true;
             return Some(Node::text("user.password_sha256"));
         }
-        let hash = ["$2", "$argon2", "pbkdf2", "$scrypt", "$5$", "$6$", "scrypt:"]
+        let hash = ["$2", "$argon", "pbkdf2", "$scrypt", "$5$", "$6$", "scrypt:"]
             .iter()
             .any(|p| text.starts_with(p));
         let named = folded(key).contains("pass") && text.len() >= 16 && !text.contains(' ');

@@ -1,9 +1,8 @@
 //! Fields from an example request: names, places, meanings and types.
 
 use super::guess::{folded, is_id_key, recipe};
-use crate::contract::JsonType;
-use crate::contract::load::FORBIDDEN;
 use crate::contract::place::Place;
+use crate::contract::{JsonType, guard};
 use crate::user::Meaning;
 use serde_json::Value as Json;
 
@@ -80,7 +79,7 @@ impl FieldDraft {
 
     /// Whether the value is one that may be shown.
     pub(super) fn is_password_like(&self) -> bool {
-        self.means(&Meaning::Password) || folded(&self.name).contains("pass")
+        self.means(&Meaning::Password) || guard::is_password(&self.name)
     }
 }
 
@@ -189,28 +188,43 @@ fn names(fields: &mut [FieldDraft]) {
 }
 
 fn meanings(fields: &mut [FieldDraft]) {
-    for i in 0..fields.len() {
-        let field = &fields[i];
-        let address = field.sample.as_str().is_some_and(|text| text.contains('@'));
-        let known = match meaning_of(&field.name).filter(|_| !is_repeated(&field.name)) {
-            // A login may be an address, and a user an object or a flag.
-            Some(Meaning::Username) if address => Some(Meaning::Email),
-            other => other.filter(|_| field.sample.is_string() || field.sample.is_null()),
-        };
-        let free = |m: &Meaning| !fields.iter().any(|f| f.means(m));
-        let note = match &known {
-            Some(Meaning::Email) if meaning_of(&field.name) == Some(Meaning::Username) => {
-                "the example holds an address"
-            }
-            _ => "",
-        };
-        let into = known.filter(free);
-        (fields[i].into, fields[i].note) = (into, note.to_owned());
+    // Whoever is called by the word itself has it before all others.
+    let (named, others): (Vec<usize>, Vec<usize>) =
+        (0..fields.len()).partition(|i| implied(&fields[*i].name));
+    for i in named.into_iter().chain(others) {
+        let Some(meaning) = meaning(&fields[i]) else { continue };
+        if meaning == Meaning::Email && meaning_of(&fields[i].name) == Some(Meaning::Username) {
+            fields[i].note = "the example holds an address".to_owned();
+        }
+        if !fields.iter().any(|f| f.means(&meaning)) {
+            fields[i].into = Some(meaning);
+        }
     }
     for i in 0..fields.len() {
         if fields[i].into.is_none() && !fields[i].is_password_like() && !is_repeated(&fields[i].name) {
             extra(i, fields);
         }
+    }
+    // Without `into` such a name would say by itself what the field means.
+    for field in fields.iter_mut().filter(|f| f.into.is_none() && implied(&f.name)) {
+        field.name.push('_');
+    }
+}
+
+/// Whether a name is one of the words that need no `into`.
+fn implied(name: &str) -> bool {
+    name.parse().is_ok_and(|m| !matches!(m, Meaning::Id | Meaning::Extra(_)))
+}
+
+fn meaning(field: &FieldDraft) -> Option<Meaning> {
+    let meaning = meaning_of(&field.name).filter(|_| !is_repeated(&field.name))?;
+    let address = field.sample.as_str().is_some_and(|text| text.contains('@'));
+    match (meaning, &field.sample) {
+        (Meaning::Username, Json::String(_)) if address => Some(Meaning::Email),
+        (meaning, Json::String(_) | Json::Null) => Some(meaning),
+        (Meaning::Password, Json::Number(_) | Json::Bool(_)) => Some(Meaning::Password),
+        // A user may be an object, and a name a list.
+        _ => None,
     }
 }
 
@@ -221,7 +235,7 @@ fn extra(i: usize, fields: &mut [FieldDraft]) {
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || c == '_' || c == '-' { c } else { '_' })
         .collect();
-    if FORBIDDEN.contains(&spelt.to_ascii_lowercase().as_str()) {
+    if guard::is_privilege(&spelt) {
         fields[i].note = "a client cannot set this: it is read and forgotten".to_owned();
         return;
     }
@@ -266,7 +280,8 @@ fn completed(fields: &mut Vec<FieldDraft>) {
 }
 
 fn push(fields: &mut Vec<FieldDraft>, name: &str, sample: Json, meaning: Meaning) {
-    let taken = fields.iter().any(|f| f.name == name || f.from == name);
+    let within = |from: &str| from.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', '[']));
+    let taken = fields.iter().any(|f| f.name == name || f.from == name || within(&f.from));
     let name = if taken { format!("account_{name}") } else { name.to_owned() };
     let note = "not in the example, but an account needs it: which field is it?".to_owned();
     fields.push(FieldDraft { into: Some(meaning), note, ..FieldDraft::new(name, sample) });

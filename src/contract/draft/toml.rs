@@ -27,7 +27,7 @@ pub(super) fn field_lines(field: &FieldDraft) -> String {
         true => format!("  {{ {head} }},"),
         false => format!("  {{ {head}, rules = [{}] }},", rules.join(", ")),
     };
-    if one.chars().count() <= WIDTH {
+    if one.chars().count() <= WIDTH || rules.is_empty() {
         return line(&one, note);
     }
     let above = note.map_or_else(String::new, |n| format!("  # {n}\n"));

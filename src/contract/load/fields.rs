@@ -1,33 +1,15 @@
 //! `fields` and their `rules`, and `says`.
 
 use super::source::{Held, Item, Source, Table, Text};
-use super::vocabulary;
-use crate::contract::language::{self, DEMANDS, nearest};
+use super::{demands, secrecy, vocabulary};
+use crate::contract::language::{self, DEMANDS, OWN_DEMANDS, nearest};
 use crate::contract::place::Place;
 use crate::contract::template::{Expr, Format, Names, Template};
-use crate::contract::{Field, JsonType, Outcome, Rule, Says};
+use crate::contract::{Field, JsonType, Outcome, Rule, Says, guard};
 use crate::user::Meaning;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
-
-/// What only the server sets. A field of these names may be read, but never stored under them.
-pub(in crate::contract) const FORBIDDEN: [&str; 14] = [
-    "role",
-    "roles",
-    "is_admin",
-    "admin",
-    "is_superuser",
-    "is_staff",
-    "is_active",
-    "verified",
-    "is_verified",
-    "created_at",
-    "updated_at",
-    "version",
-    "status",
-    "tenant",
-];
 
 /// Reads all fields.
 pub(super) fn fields(source: &mut Source<'_>, register: &Table) -> Vec<Field> {
@@ -37,15 +19,18 @@ pub(super) fn fields(source: &mut Source<'_>, register: &Table) -> Vec<Field> {
         }
         return Vec::new();
     };
-    let tables: Vec<Table> = list.iter().filter_map(|item| table(source, item, "a field")).collect();
+    let example = "such as { name = \"email\" }";
+    let tables: Vec<Table> = list.iter().filter_map(|item| table(source, item, "a field", example)).collect();
     for table in &tables {
         source.words(table, language::FIELD, "a field");
     }
     let known = vocabulary::inputs(tables.iter().filter_map(|t| t.text("name").map(|n| n.value)));
-    let mut out: Vec<Field> = Vec::new();
+    let (mut out, mut spans): (Vec<Field>, Vec<Range<usize>>) = (Vec::new(), Vec::new());
     for table in &tables {
         let Some(name) = table.text("name") else {
-            source.error("a field without `name`", table.span.clone(), "what does the API call it?");
+            if table.item("name").is_none() {
+                source.error("a field without `name`", table.span.clone(), "what does the API call it?");
+            }
             continue;
         };
         if out.iter().any(|f| *f.name == *name.value) {
@@ -55,23 +40,21 @@ pub(super) fn fields(source: &mut Source<'_>, register: &Table) -> Vec<Field> {
                 "names are unique",
             );
         }
-        let field = field(source, table, &name, &known);
-        if out.iter().any(|f| f.from == field.from) {
-            source.error("two fields read the same place", name.span, "one value has one meaning");
-        }
-        out.push(field);
+        out.push(field(source, table, &name, &known));
+        spans.push(table.item("from").map_or(name.span, |from| from.span.clone()));
     }
-    secrets(&mut out);
+    secrecy::places(source, &out, &spans);
+    secrecy::mark(&mut out);
     messages(source, &tables, &mut out);
-    whole(source, register, &out);
+    whole(source, register, &out, &spans);
     out
 }
 
-fn table(source: &mut Source<'_>, item: &Item, what: &str) -> Option<Table> {
+fn table(source: &mut Source<'_>, item: &Item, what: &str, example: &str) -> Option<Table> {
     match &item.value {
         Held::Table(table) => Some(table.clone()),
         _ => {
-            source.error(format!("{what} is a table"), item.span.clone(), "such as { name = \"email\" }");
+            source.error(format!("{what} is a table"), item.span.clone(), example);
             None
         }
     }
@@ -91,13 +74,16 @@ fn field(source: &mut Source<'_>, table: &Table, name: &Text, known: &Names) -> 
         source.error("a password is never changed", table.key_span("clean"), "remove `clean`");
     }
     let mut rules: Vec<Rule> = Vec::new();
+    let mut tables: Vec<Table> = Vec::new();
     for item in table.list("rules").unwrap_or_default() {
         // A rule that is no table keeps its place, so that what rules say finds its rule.
-        let table = self::table(source, &item, "a rule");
-        rules.push(table.map_or_else(Rule::default, |t| rule(source, &t, known)));
+        let table = self::table(source, &item, "a rule", "such as { required = true }");
+        rules.push(table.as_ref().map_or_else(Rule::default, |t| rule(source, t, known)));
+        tables.extend(table);
     }
     let field = Field { name: name.value.as_str().into(), from, into, clean, rules, secret: false };
-    meaning(source, table, &field, name);
+    demands::check(source, &tables, field.json_type());
+    meaning(source, &field, name);
     field
 }
 
@@ -106,7 +92,7 @@ fn into(source: &mut Source<'_>, table: &Table, name: &Text) -> Option<Meaning> 
         return name.value.parse().ok().filter(|m| !matches!(m, Meaning::Id | Meaning::Extra(_)));
     };
     let bare = text.value.strip_prefix("extra.").unwrap_or(&text.value);
-    if FORBIDDEN.contains(&bare.to_ascii_lowercase().as_str()) {
+    if guard::is_privilege(bare) {
         source
             .error(format!("a client cannot set `{bare}`"), text.span, "this belongs to the server")
             .help("remove `into`: the field is then checked and forgotten");
@@ -128,7 +114,7 @@ fn into(source: &mut Source<'_>, table: &Table, name: &Text) -> Option<Meaning> 
 }
 
 /// What a field's meaning asks of its rules.
-fn meaning(source: &mut Source<'_>, table: &Table, field: &Field, name: &Text) {
+fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
     let span = || name.span.clone();
     match &field.into {
         Some(Meaning::Password) if !field.rules.iter().any(|r| r.required && r.condition.is_none()) => {
@@ -140,20 +126,33 @@ fn meaning(source: &mut Source<'_>, table: &Table, field: &Field, name: &Text) {
                 )
                 .help("add { required = true } to its rules");
         }
-        Some(Meaning::Id) if !field.rules.iter().any(|r| !r.patterns.is_empty()) => {
-            source.error("an id from the client needs a `pattern`", span(), "anything could be an id");
+        Some(Meaning::Id) if !field.rules.iter().any(|r| r.condition.is_none() && whole_pattern(r)) => {
+            source
+                .error("an id from the client needs a `pattern`", span(), "anything could be an id")
+                .help("such as pattern = \"^[a-z0-9]{15}$\", from the first character to the last");
         }
         _ => {}
     }
+    if field.into.is_some() && field.rules.iter().any(|r| r.secret.is_some()) {
+        source
+            .error("a secret is not stored", span(), "it equals a secret of the deployment")
+            .help("remove `into`: the field is then checked and forgotten");
+    }
     let text_only = !matches!(field.into, None | Some(Meaning::Extra(_)));
     if text_only && field.json_type() != JsonType::String {
-        source.error("this value is text", table.span.clone(), "its meaning does not fit another `type`");
+        let meaning = field.into.as_ref().map(Meaning::to_string).unwrap_or_default();
+        source.error(format!("`{meaning}` is always text"), span(), "another `type` does not fit it");
     }
     if field.into.is_none() && field.rules.iter().any(|r| r.unique) {
         source
             .error("a value that is not stored cannot be unique", span(), "`unique` needs `into`")
             .help(format!("write into = \"extra.{}\"", field.name));
     }
+}
+
+/// Whether one of a rule's patterns speaks of the whole text.
+fn whole_pattern(rule: &Rule) -> bool {
+    rule.patterns.iter().any(|p| p.as_str().starts_with('^') && p.as_str().ends_with('$'))
 }
 
 fn rule(source: &mut Source<'_>, table: &Table, known: &Names) -> Rule {
@@ -230,40 +229,15 @@ fn patterns(source: &mut Source<'_>, table: &Table) -> Vec<regex::Regex> {
 /// Compiles the expression behind a word and checks the names in it.
 fn expression(source: &mut Source<'_>, table: &Table, key: &str, known: &Names) -> Option<Expr> {
     let text = table.text(key)?;
-    let title = format!("`{key}` is not an expression that works here");
     match Expr::compile(&text.value) {
         Ok(expr) => {
-            source.inside(&title, &text.span, known.check_expression(&expr));
+            source.inside(key, &text.span, known.check_expression(&expr));
             Some(expr.placed(text.span))
         }
         Err(bad) => {
-            source.inside(&title, &text.span, vec![bad]);
+            source.inside(key, &text.span, vec![bad]);
             None
         }
-    }
-}
-
-/// Marks the fields that are never written: the password; what comes in headers and cookies or equals a secret; and
-/// whatever is not stored but compared with the password, or looks like one.
-fn secrets(fields: &mut [Field]) {
-    let password = fields.iter().find(|f| f.is_password()).map(|f| f.name.clone());
-    let expressions = |f: &Field, path: &[&str]| {
-        f.rules.iter().flat_map(|r| r.check.iter().chain(&r.condition)).any(|e| e.mentions(path))
-    };
-    let compared: Vec<bool> = fields
-        .iter()
-        .map(|field| {
-            let Some(password) = &password else { return false };
-            let by_itself = expressions(field, &["input", password]);
-            let by_password =
-                fields.iter().any(|f| f.is_password() && expressions(f, &["input", &field.name]));
-            by_itself || by_password || field.name.to_ascii_lowercase().contains("pass")
-        })
-        .collect();
-    for (field, compared) in fields.iter_mut().zip(compared) {
-        let credential = matches!(field.from, Place::Header(_) | Place::Cookie(_))
-            || field.rules.iter().any(|r| r.secret.is_some());
-        field.secret = field.is_password() || field.into.is_none() && (credential || compared);
     }
 }
 
@@ -283,13 +257,7 @@ fn messages(source: &mut Source<'_>, tables: &[Table], fields: &mut [Field]) {
 }
 
 fn message(source: &mut Source<'_>, table: &Table, known: &Names) -> Option<Template> {
-    template(
-        source,
-        &table.text("message")?,
-        Format::Plain,
-        known,
-        "this message is not a template that works",
-    )
+    template(source, &table.text("message")?, Format::Plain, known, "this message")
 }
 
 /// Compiles a text as a template, with its complaints.
@@ -298,19 +266,19 @@ pub(super) fn template(
     text: &Text,
     format: Format,
     known: &Names,
-    title: &str,
+    what: &str,
 ) -> Option<Template> {
     match Template::compile(&text.value, format, known) {
         Ok(template) => Some(template.placed(text.span.clone())),
         Err(bad) => {
-            source.inside(title, &text.span, bad);
+            source.inside(what, &text.span, bad);
             None
         }
     }
 }
 
 /// What must hold of all fields together.
-fn whole(source: &mut Source<'_>, register: &Table, fields: &[Field]) {
+fn whole(source: &mut Source<'_>, register: &Table, fields: &[Field], spans: &[Range<usize>]) {
     let at = register.key_span("fields");
     let has = |m: &dyn Fn(&Meaning) -> bool| fields.iter().filter(|f| f.into.as_ref().is_some_and(m)).count();
     if has(&|m| *m == Meaning::Password) == 0 {
@@ -328,31 +296,15 @@ fn whole(source: &mut Source<'_>, register: &Table, fields: &[Field]) {
             .help("one field must have into = \"email\" or into = \"username\"");
     }
     let mut meanings: BTreeMap<String, &Arc<str>> = BTreeMap::new();
-    for field in fields {
+    for (field, span) in fields.iter().zip(spans) {
         let Some(meaning) = &field.into else { continue };
         if let Some(other) = meanings.insert(meaning.to_string(), &field.name) {
-            let label = format!("`{other}` and `{}`", field.name);
-            source.error(format!("two fields mean `{meaning}`"), at.clone(), label);
+            source.error(
+                format!("two fields mean `{meaning}`"),
+                span.clone(),
+                format!("`{other}` does already"),
+            );
         }
-    }
-    compared_and_stored(source, &at, fields);
-}
-
-/// A stored field whose own rule compares it with the password would be a copy of the password.
-fn compared_and_stored(source: &mut Source<'_>, at: &Range<usize>, fields: &[Field]) {
-    let Some(password) = fields.iter().find(|f| f.is_password()) else { return };
-    let compares = |f: &&Field| {
-        let checks = f.rules.iter().filter_map(|r| r.check.as_ref());
-        checks.into_iter().any(|c| c.mentions(&["input", &password.name]) && c.source.contains("=="))
-    };
-    for field in fields.iter().filter(|f| f.into.is_some() && !f.is_password()).filter(compares) {
-        source
-            .error(
-                "a field compared with the password is not stored",
-                at.clone(),
-                format!("`{}`", field.name),
-            )
-            .help("remove its `into`");
     }
 }
 
@@ -364,7 +316,7 @@ pub(super) fn says(
 ) -> BTreeMap<&'static str, Says> {
     let mut out = BTreeMap::new();
     let known = vocabulary::message(fields);
-    let demands: Vec<&'static str> = DEMANDS.iter().copied().chain(["unknown"]).collect();
+    let demands: Vec<&'static str> = DEMANDS.iter().chain(OWN_DEMANDS).copied().collect();
     for entry in register.table("says").map(|t| t.entries).unwrap_or_default() {
         let Some(demand) = demands.iter().find(|d| **d == entry.key) else {
             let help = match nearest(&entry.key, demands.iter().copied()) {

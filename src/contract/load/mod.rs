@@ -1,7 +1,9 @@
 //! A contract file: read once, checked completely, all complaints at once.
 
+mod demands;
 mod fields;
 mod replies;
+mod secrecy;
 mod source;
 mod tokens;
 mod vocabulary;
@@ -10,7 +12,6 @@ use super::complaint::{Complaint, Level};
 use super::language::{self, Word};
 use super::{Collect, Contract, Media, Operation, Reveal, Unknown, rehearse};
 use crate::user::IdKind;
-pub(super) use fields::FORBIDDEN;
 pub(super) use source::position;
 use source::{Entry, Source, Table};
 use std::collections::BTreeSet;
@@ -61,15 +62,23 @@ fn contract(source: &mut Source<'_>, document: &Table) -> Option<Contract> {
 
 fn operation(source: &mut Source<'_>, table: &Table) -> Option<Operation> {
     let head = table.span.clone();
+    for entry in &table.entries {
+        // The other entries are outcomes.
+        if let Some(word) = language::find(language::REGISTER, &entry.key) {
+            source.typed(word, &entry.value);
+        }
+    }
     let (path, query) = path(source, table);
     let accepts = accepts(source, table);
     let reveal = reveal(source, table);
     let fields = fields::fields(source, table);
     let says = fields::says(source, table, &fields);
     let tokens = tokens::tokens(source, table, &fields, reveal);
-    let replies =
-        replies::replies(source, table, &replies::Context { fields: &fields, tokens: &tokens, reveal });
-    if path.is_empty() {
+    let names = table.table("tokens").map(|t| t.entries).unwrap_or_default();
+    let names = names.into_iter().map(|entry| entry.key).collect();
+    let context = replies::Context { fields: &fields, tokens: names, reveal };
+    let replies = replies::replies(source, table, &context);
+    if table.item("path").is_none() {
         source.error("`path` is missing", head, "[register] needs a path, such as path = \"/users\"");
     }
     let echoes_body = replies.iter().any(|r| {
@@ -121,9 +130,8 @@ fn path(source: &mut Source<'_>, table: &Table) -> (String, Vec<(String, String)
 fn accepts(source: &mut Source<'_>, table: &Table) -> Vec<Media> {
     let Some(list) = table.list("accepts") else { return vec![Media::Json] };
     let out: Vec<Media> = list.iter().filter_map(|item| item.as_text()).filter_map(Media::named).collect();
-    if out.is_empty() {
+    if list.is_empty() {
         source.error("`accepts` is empty", table.key_span("accepts"), "name at least one media type");
-        return vec![Media::Json];
     }
     out
 }

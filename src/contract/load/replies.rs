@@ -5,14 +5,15 @@ use super::source::{Entry, Held, Item, Source, Table, Text};
 use super::{outcomes, vocabulary};
 use crate::contract::language::{self, nearest};
 use crate::contract::template::{Format, Names, Template};
-use crate::contract::{Field, Outcome, ReplyTemplate, Reveal, Token};
+use crate::contract::{Field, Outcome, ReplyTemplate, Reveal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What the replies may name.
 pub(super) struct Context<'c> {
     pub(super) fields: &'c [Field],
-    pub(super) tokens: &'c [Token],
+    /// Also of those that could not be read: one mistake is told once.
+    pub(super) tokens: Vec<String>,
     pub(super) reveal: Reveal,
 }
 
@@ -39,7 +40,7 @@ pub(super) fn replies(
     let all = Outcome::BUILT_IN.iter().map(|(outcome, ..)| outcome.clone()).chain(named);
     let mut builder = Builder {
         tables,
-        created: vocabulary::created(context.fields, context.tokens, context.reveal),
+        created: vocabulary::created(context.fields, &context.tokens, context.reveal),
         refused: vocabulary::refused(context.fields),
         compiled: BTreeMap::new(),
     };
@@ -129,6 +130,9 @@ impl<'t> Builder<'t> {
             }
             None if outcome == Outcome::Created => {
                 let entry = self.tables.get("created")?;
+                if shapes.iter().any(|table| table.item("body").is_some()) {
+                    return None; // Not text.
+                }
                 source
                     .error("[register.created] has no `body`", entry.key_span.clone(), "what does it answer?")
                     .help("write body = \"\" for an empty answer");
@@ -137,7 +141,7 @@ impl<'t> Builder<'t> {
             None => builtin(PROBLEM, Format::Json),
         };
         let empty = body.source().trim().is_empty();
-        if matches!(status, 204 | 304) && !empty {
+        if matches!(status, 204 | 205 | 304) && !empty {
             source.error(
                 format!("a {status} has no body"),
                 at.clone(),
@@ -164,12 +168,7 @@ impl<'t> Builder<'t> {
             return known.clone();
         }
         let names = if created { &self.created } else { &self.refused };
-        let title = match format {
-            Format::Json => "this body would not be JSON",
-            Format::Header => "this header is not a template that works",
-            _ => "this text is not a template that works",
-        };
-        let compiled = template(source, text, format, names, title).map(Arc::new);
+        let compiled = template(source, text, format, names, "this body").map(Arc::new);
         self.compiled.insert(key, compiled.clone());
         compiled
     }
@@ -181,13 +180,23 @@ impl<'t> Builder<'t> {
         table: Option<&Table>,
         outcome: &Outcome,
     ) -> (Vec<(http::HeaderName, Arc<Template>)>, Option<String>) {
-        let (mut out, mut content_type) = (Vec::new(), None);
+        let (mut out, mut content_type): (Vec<(http::HeaderName, _)>, _) = (Vec::new(), None);
         for entry in table.map(|t| t.entries.as_slice()).unwrap_or_default() {
             let Some(name) = header_name(source, entry) else { continue };
-            for text in header_texts(source, &entry.value) {
-                if name == http::header::CONTENT_TYPE {
-                    content_type = Some(text.value.clone());
-                }
+            if out.iter().any(|(other, _)| *other == name) {
+                let title = format!("the header `{name}` is given twice");
+                source
+                    .error(title, entry.key_span.clone(), "names of headers have no case")
+                    .help("several values of one header are a list");
+            }
+            let texts = header_texts(source, &entry.value);
+            if name == http::header::SET_COOKIE {
+                texts.iter().for_each(|text| cookie(source, text));
+            }
+            if name == http::header::CONTENT_TYPE {
+                content_type = content_type_of(source, &entry.value, &texts);
+            }
+            for text in texts {
                 if let Some(template) = self.template(source, &text, Format::Header, outcome) {
                     out.push((name.clone(), template));
                 }
@@ -214,22 +223,25 @@ fn status(source: &mut Source<'_>, shapes: &[&Table], outcome: &Outcome) -> u16 
     }
 }
 
-/// JSON is proved, HTML escaped, everything else written as it is.
+/// JSON is proved, HTML and XML escaped, everything else written as it is.
 fn format_of(content_type: &str) -> Format {
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         json if json.ends_with("/json") || json.ends_with("+json") => Format::Json,
-        "text/html" | "application/xhtml+xml" => Format::Html,
+        // The escapes of HTML are those of XML.
+        xml if xml.ends_with("html") || xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Html,
         _ => Format::Plain,
     }
 }
 
 /// What the connection decides, and not the contract.
-const HOP_BY_HOP: [&str; 9] = [
+const HOP_BY_HOP: [&str; 11] = [
     "connection",
+    "content-encoding",
     "content-length",
     "date",
     "keep-alive",
+    "proxy-connection",
     "te",
     "trailer",
     "transfer-encoding",
@@ -250,6 +262,41 @@ fn header_name(source: &mut Source<'_>, entry: &Entry) -> Option<http::HeaderNam
             source.error("this is not a header name", entry.key_span.clone(), "letters, digits and `-`");
             None
         }
+    }
+}
+
+/// The content type decides how values are escaped, so no value may decide about it.
+fn content_type_of(source: &mut Source<'_>, item: &Item, texts: &[Text]) -> Option<String> {
+    let one = texts.first().filter(|text| texts.len() == 1 && !text.value.contains('{'));
+    if one.is_none() && !texts.is_empty() {
+        source
+            .error("a content type is one fixed text", item.span.clone(), "the body is written as it says")
+            .help("such as Content-Type = \"text/html; charset=utf-8\"");
+    }
+    let script = |text: &&Text| text.value.contains("javascript") || text.value.contains("ecmascript");
+    if let Some(text) = one.filter(script) {
+        source.error(
+            "an answer is not a script",
+            text.span.clone(),
+            "values could not be written safely into it",
+        );
+    }
+    one.map(|text| text.value.clone())
+}
+
+/// A cookie's name comes from the contract: a client could otherwise set any cookie.
+fn cookie(source: &mut Source<'_>, text: &Text) {
+    let name = text.value.split(['=', '{']).next().unwrap_or_default();
+    let token = |b: u8| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?={}".contains(&b);
+    let named = !name.is_empty() && name.bytes().all(token) && text.value[name.len()..].starts_with('=');
+    if !named {
+        source
+            .error(
+                "a cookie begins with its name",
+                text.span.clone(),
+                "the name is fixed, and a `=` follows it",
+            )
+            .help("such as Set-Cookie = \"session={{ tokens.session }}; Path=/; HttpOnly\"");
     }
 }
 

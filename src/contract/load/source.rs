@@ -79,7 +79,7 @@ impl Item {
         }
     }
 
-    fn type_name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         match self.value {
             Held::Text(_) => "text",
             Held::Integer(_) => "a number",
@@ -165,11 +165,15 @@ impl<'s> Source<'s> {
         self.complaints.last_mut().expect("one was just added")
     }
 
-    /// Adds complaints about places inside the text that stands at `span`.
-    pub(super) fn inside(&mut self, title: &str, span: &Range<usize>, list: Vec<Bad>) {
+    /// Adds complaints about places inside the text that stands at `span`: a body, a message, claims.
+    pub(super) fn inside(&mut self, what: &str, span: &Range<usize>, list: Vec<Bad>) {
         for bad in list {
             let at = position(self.text, span, &bad.at);
-            self.error(title, at, bad.what).help = bad.help;
+            let (title, label) = match bad.not_json {
+                true => (format!("{what} would not be JSON"), bad.what),
+                false => (bad.what, String::new()),
+            };
+            self.error(title, at, label).help = bad.help;
         }
     }
 

@@ -25,13 +25,21 @@ pub(super) fn tokens(
             continue;
         };
         source.words(table, language::TOKEN, "a token");
+        let lifetime = lifetime(source, table);
         let make = match (table.text("claims"), table.text("random")) {
             (Some(claims), None) => {
                 let known = vocabulary::claims(fields, reveal);
-                template(source, &claims, Format::Json, &known, "these claims would not be JSON")
-                    .map(Make::Claims)
+                if !claims.value.trim_start().starts_with('{') {
+                    source.error(
+                        "claims are a JSON object",
+                        claims.span.clone(),
+                        "such as '{ \"sub\": .. }'",
+                    );
+                }
+                template(source, &claims, Format::Json, &known, "these claims").map(Make::Claims)
             }
             (None, Some(random)) => recipe(source, &random),
+            _ if table.item("claims").is_some() != table.item("random").is_some() => continue, // Not text.
             _ => {
                 source
                     .error(
@@ -43,7 +51,6 @@ pub(super) fn tokens(
                 continue;
             }
         };
-        let lifetime = lifetime(source, table);
         out.extend(make.map(|make| Token { name: entry.key.as_str().into(), make, lifetime }));
     }
     out

@@ -1,7 +1,7 @@
 //! Which names stand for what, place by place.
 
 use crate::contract::template::{Names, Shape};
-use crate::contract::{Field, Reveal, Token};
+use crate::contract::{Field, Reveal};
 use crate::user::Meaning;
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub(super) fn message(fields: &[Field]) -> Names {
 
 /// `input` as replies see it: without secrets.
 fn shown(fields: &[Field]) -> Shape {
-    fields.iter().filter(|f| !f.secret).map(|f| (&*f.name, Shape::Open)).collect()
+    fields.iter().map(|f| (&*f.name, if f.secret { Shape::Secret } else { Shape::Open })).collect()
 }
 
 fn always(fields: &[Field]) -> Names {
@@ -55,8 +55,8 @@ pub(super) fn refused(fields: &[Field]) -> Names {
 }
 
 /// `created`.
-pub(super) fn created(fields: &[Field], tokens: &[Token], reveal: Reveal) -> Names {
-    let tokens = tokens.iter().map(|t| (&*t.name, Shape::Token)).collect();
+pub(super) fn created(fields: &[Field], tokens: &[String], reveal: Reveal) -> Names {
+    let tokens = tokens.iter().map(|name| (name, Shape::Token)).collect();
     always(fields).with("user", user(fields, reveal)).with("tokens", tokens)
 }
 

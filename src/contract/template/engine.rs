@@ -5,10 +5,11 @@ use super::write;
 use crate::contract::language::duration;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use minijinja::value::{Kwargs, Value};
+use minijinja::value::{Kwargs, Value, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters};
 use regex::Regex;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{LazyLock, Mutex};
 
 /// Filters of the language.
@@ -68,10 +69,10 @@ fn engine() -> Environment<'static> {
             percent_encoding::utf8_percent_encode(&t, percent_encoding::NON_ALPHANUMERIC).to_string()
         })
     });
-    engine.add_filter("lower", |v: Value| text(&v).map(|t| t.to_lowercase()));
-    engine.add_filter("upper", |v: Value| text(&v).map(|t| t.to_uppercase()));
-    engine.add_filter("capitalize", |v: Value| text(&v).map(|t| capitalize(&t)));
-    engine.add_filter("trim", |v: Value| text(&v).map(|t| t.trim().to_owned()));
+    engine.add_filter("lower", |v: Value| changed(v, |t| Ok(t.to_lowercase())));
+    engine.add_filter("upper", |v: Value| changed(v, |t| Ok(t.to_uppercase())));
+    engine.add_filter("capitalize", |v: Value| changed(v, |t| Ok(capitalize(t))));
+    engine.add_filter("trim", |v: Value| changed(v, |t| Ok(t.trim().to_owned())));
     engine.add_filter("replace", replace);
     engine.add_filter("map", filters::map);
     engine.add_filter("join", join);
@@ -103,33 +104,49 @@ fn absent(value: &Value) -> bool {
 /// A value as text; rooms, lists and hidden values have none. What was not sent is an error, so that `clean`
 /// leaves it absent and a rule over it is broken.
 fn text(value: &Value) -> Result<String, Error> {
-    if absent(value) {
-        return refuse("there is no value here");
+    match value.kind() {
+        _ if absent(value) => refuse("there is no value here"),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => refuse("a list or map is not text"),
+        _ => write::plain(value),
     }
-    write::plain(value)
+}
+
+/// What a filter makes of a text. Null, numbers, booleans, lists and maps are no text and stay what they are, so that
+/// `clean = "value | trim"` turns no wrong type into a right one.
+fn changed(value: Value, change: impl FnOnce(&str) -> Result<String, Error>) -> Result<Value, Error> {
+    use minijinja::value::ValueKind::{Bool, Iterable, Map, None, Number, Seq};
+    match value.kind() {
+        None | Number | Bool | Seq | Map | Iterable => Ok(value),
+        _ => text(&value).and_then(|t| change(&t)).map(Value::from),
+    }
 }
 
 /// `errors | by("field")`: groups in order of first appearance; with a second name, that member of each.
 fn by(list: Value, key: &str, member: Option<&str>) -> Result<Value, Error> {
     let mut groups: Vec<(Value, Vec<Value>)> = Vec::new();
+    // By what is written: 1 and "1" are one key of a JSON object.
+    let mut known: HashMap<String, usize> = HashMap::new();
     for item in list.try_iter()? {
-        let group = item.get_attr(key)?;
-        if group.is_undefined() {
-            return refuse(format!("errors have no `{key}`"));
-        }
+        let group = attribute(&item, key)?;
         let value = match member {
-            Some(member) => item.get_attr(member)?,
+            Some(member) => attribute(&item, member)?,
             None => item,
         };
-        if value.is_undefined() {
-            return refuse(format!("errors have no `{}`", member.unwrap_or_default()));
-        }
-        match groups.iter_mut().find(|(g, _)| *g == group) {
-            Some((_, values)) => values.push(value),
-            None => groups.push((group, vec![value])),
+        let next = groups.len();
+        match known.entry(text(&group)?) {
+            Entry::Occupied(at) => groups[*at.get()].1.push(value),
+            Entry::Vacant(new) => {
+                new.insert(next);
+                groups.push((group, vec![value]));
+            }
         }
     }
     Ok(Value::from_pairs(groups.into_iter().map(|(k, v)| (k, Value::from(v)))))
+}
+
+fn attribute(item: &Value, name: &str) -> Result<Value, Error> {
+    let value = item.get_attr(name)?;
+    if value.is_undefined() { refuse(format!("the items have no `{name}`")) } else { Ok(value) }
 }
 
 fn time(value: &Value) -> Result<Timestamp, Error> {
@@ -139,12 +156,14 @@ fn time(value: &Value) -> Result<Timestamp, Error> {
     }
 }
 
-/// `date("%Y-%m-%d", zone)`: strftime, in UTC or an IANA time zone; an unknown or absent zone is UTC.
-fn date(value: Value, format: &str, zone: Option<Value>) -> Result<String, Error> {
+/// `date("%Y-%m-%d", zone)`: strftime, in UTC or an IANA time zone; an unknown or absent zone is UTC. The text is
+/// marked as the server's own: headers leave its spaces and commas alone (`Expires=Mon, 10 Jun 2024 13:34:56 GMT`).
+fn date(value: Value, format: &str, zone: Option<Value>) -> Result<Value, Error> {
     let zone =
         zone.filter(|z| z.is_true()).and_then(|z| z.as_str().and_then(|name| TimeZone::get(name).ok()));
     let at = time(&value)?.to_zoned(zone.unwrap_or(TimeZone::UTC));
     jiff::fmt::strtime::format(format, &at)
+        .map(Value::from_safe_string)
         .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))
 }
 
@@ -174,13 +193,18 @@ fn capitalize(text: &str) -> String {
     })
 }
 
-fn replace(value: Value, from: &str, to: &str) -> Result<String, Error> {
-    let text = text(&value)?;
+fn replace(value: Value, from: &str, to: &str) -> Result<Value, Error> {
     if from.is_empty() {
         return refuse("`replace` needs something to look for");
     }
-    let out = text.replace(from, to);
-    if out.len() > MOST_TEXT { refuse("this text grows too long") } else { Ok(out) }
+    changed(value, |text| {
+        let grown = text.len() + text.matches(from).count().saturating_mul(to.len());
+        if grown > MOST_TEXT + text.len() {
+            refuse("this text grows too long")
+        } else {
+            Ok(text.replace(from, to))
+        }
+    })
 }
 
 fn join(list: Value, separator: Option<&str>) -> Result<String, Error> {
@@ -206,39 +230,53 @@ fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
     }
 }
 
-/// Whether two texts are nearly the same, or one holds the other's larger part (compared word by word without
-/// regard to case): the rule of several frameworks against passwords that resemble the user's other answers.
+/// Whether a password resembles another answer, in the measure of Django's `UserAttributeSimilarityValidator`: the
+/// other answer and each word in it are held against it without regard to case, and 0.7 of both texts' characters
+/// must be shared, wherever they stand. An answer that is far shorter than the password is left out.
 fn similar(a: Value, b: Value) -> bool {
     let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
-    b.split(|c: char| !c.is_alphanumeric()).chain([b.as_str()]).filter(|part| part.chars().count() > 2).any(
-        |part| {
-            let (long, short) = (a.len().max(part.len()), a.len().min(part.len()));
-            (a.contains(part) || part.contains(a.as_str())) && 10 * short >= 7 * long
-        },
-    )
+    let long = a.chars().count();
+    let words = b.split(|c: char| !c.is_alphanumeric() && c != '_');
+    !b.is_empty() && words.chain([b.as_str()]).any(|part| alike(&a, long, part))
+}
+
+/// `long` is the password's length, counted once: a long answer has many parts.
+fn alike(password: &str, long: usize, part: &str) -> bool {
+    let short = part.chars().count();
+    if short == 0 || long >= 10 * short && 20 * short < 7 * long {
+        return false;
+    }
+    let mut left: HashMap<char, usize> = HashMap::new();
+    for c in part.chars() {
+        *left.entry(c).or_default() += 1;
+    }
+    let shared = password.chars().filter(|c| left.get_mut(c).filter(|n| **n > 0).map(|n| *n -= 1).is_some());
+    20 * shared.count() >= 7 * (long + short)
 }
 
 fn common_password(password: &str) -> bool {
     static LIST: LazyLock<std::collections::HashSet<&str>> =
         LazyLock::new(|| include_str!("../common_passwords.txt").lines().collect());
-    LIST.contains(password.to_lowercase().as_str())
+    LIST.contains(password.to_lowercase().trim())
 }
 
 /// Patterns are compiled once; the loader has already checked each literal one.
 fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &str) -> Result<bool, Error> {
     let Some(text) = value.as_str() else { return Ok(false) };
-    let mut known = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if let Some(regex) = known.get(pattern) {
+    // Patterns come from contracts only, so there are few of them; the lock is not held while one is matched.
+    let known = |patterns: &Mutex<HashMap<String, Regex>>| {
+        patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(pattern).cloned()
+    };
+    if let Some(regex) = known(patterns) {
         return Ok(regex.is_match(text));
     }
     let regex = crate::contract::language::pattern(pattern)
         .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))?;
-    let found = regex.is_match(text);
-    if known.len() < 1024 {
-        known.insert(pattern.to_owned(), regex);
-    }
-    Ok(found)
+    let mut patterns = patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    patterns.insert(pattern.to_owned(), regex.clone());
+    drop(patterns);
+    Ok(regex.is_match(text))
 }
 
 /// Whether a value must never be written whole.
@@ -252,4 +290,66 @@ pub(super) fn unwritable(value: &Value) -> Option<String> {
 /// Tokens and random values become what they are when they are first written.
 pub(super) fn forced(value: &Value) -> Option<&Value> {
     value.downcast_object_ref::<Lazy>().map(Lazy::force)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value as Json, json};
+
+    fn eval_json(source: &str, value: Json) -> Result<Value, Error> {
+        let scene = Value::from_pairs([("value", super::super::from_json(&value))]);
+        ENGINE.compile_expression(source).unwrap().eval(scene)
+    }
+
+    #[test]
+    fn groups_have_one_key_each_as_json_writes_it() {
+        let mut out = String::new();
+        let list = json!([{ "k": 1, "v": "a" }, { "k": "1", "v": "b" }, { "k": null, "v": "c" }]);
+        write::json(&mut out, &eval_json("value | by('k', 'v')", list).unwrap(), 0).unwrap();
+        assert_eq!(out, r#"{"1":["a","b"],"":["c"]}"#);
+        assert!(eval_json("value | by('k')", json!([{ "k": [] }])).is_err());
+    }
+
+    #[test]
+    fn no_filter_grows_without_bound() {
+        let many: Vec<Json> = (0..20_000).map(|i| json!({ "k": i })).collect();
+        assert!(eval_json("value | by('k')", many.into()).is_ok());
+        assert!(eval_json("value | replace('a', value)", "a".repeat(60_000).into()).is_err());
+    }
+
+    fn eval(expression: &str, value: Value) -> Value {
+        let compiled = ENGINE.compile_expression(expression).unwrap();
+        compiled.eval(Room::value("test", vec![("value".into(), value)])).unwrap()
+    }
+
+    #[test]
+    fn what_is_no_text_is_left_alone() {
+        for filter in ["lower", "upper", "capitalize", "trim", "replace('1', '2')"] {
+            for value in [Value::from(11), Value::from(true), Value::from(()), Value::from(vec![1])] {
+                assert_eq!(eval(&format!("value | {filter}"), value.clone()), value, "{filter}");
+            }
+        }
+        assert_eq!(eval("value | trim | capitalize", Value::from(" aB ")), Value::from("Ab"));
+    }
+
+    #[test]
+    fn similarity_is_measured_as_django_does() {
+        for (password, answer, expected) in [
+            ("janesmith1", "janesmith", true),
+            ("htimsenaj", "JaneSmith", true), // the order of the characters does not matter
+            ("correct horse", "jane", false),
+            ("jane.doe99", "jane.doe@example.com", false), // neither the address nor a word of it is near enough
+            ("secret99", "secret@x.io", true),
+            ("x", "", false),
+            ("abcdefghijklmnopqrst", "ab", false),
+        ] {
+            let pair = vec![Value::from(password), Value::from(answer)];
+            assert_eq!(
+                eval("similar(value[0], value[1])", Value::from(pair)).is_true(),
+                expected,
+                "{password}"
+            );
+        }
+    }
 }

@@ -21,9 +21,17 @@ enum Position {
     Escape {
         key: bool,
     },
+    /// In the four digits of `\u`; `low`: they are the second half of a pair.
     Hex {
         key: bool,
         left: u8,
+        code: u16,
+        low: bool,
+    },
+    /// Between the halves of a surrogate pair: a backslash must come, then a `u`.
+    Pair {
+        key: bool,
+        slash: bool,
     },
     Word {
         word: u8,
@@ -45,6 +53,7 @@ enum Number {
 }
 
 const WORDS: [&[u8]; 3] = [b"true", b"false", b"null"];
+const HALF: &str = "half of a surrogate pair is no character";
 const ONLY_VALUES: &str =
     "only true, false, null, numbers, strings, [ and { may stand here; text needs quotes";
 
@@ -69,7 +78,8 @@ impl Automaton {
     }
 
     fn in_literal(&self) -> bool {
-        matches!(self.position, Position::Text { .. } | Position::Escape { .. } | Position::Hex { .. })
+        use Position::{Escape, Hex, Pair, Text};
+        matches!(self.position, Text { .. } | Escape { .. } | Hex { .. } | Pair { .. })
     }
 
     /// A tag begins or ends here. A number or word ends at a tag; anything half-written does not.
@@ -81,7 +91,9 @@ impl Automaton {
             }
             Position::Number(_) => Err("a number is cut in two here"),
             Position::Word { .. } => Err(ONLY_VALUES),
-            Position::Escape { .. } | Position::Hex { .. } => Err("an escape sequence is cut in two here"),
+            Position::Escape { .. } | Position::Hex { .. } | Position::Pair { .. } => {
+                Err("an escape sequence is cut in two here")
+            }
             _ => Ok(()),
         }
     }
@@ -96,6 +108,7 @@ impl Automaton {
             Position::Text { .. } => Ok(()),
             Position::KeyOrEnd => Err("a key is text: put quotes around it, \"{{ ... }}\": ..."),
             Position::Colon => Err("a ':' must come before this value"),
+            Position::AfterValue if self.open.is_empty() => Err("a value after the end of the JSON value"),
             Position::AfterValue => Err("a ',' must come before this value"),
             _ => Err("a value cannot stand here"),
         }
@@ -106,7 +119,14 @@ impl Automaton {
         match self.position {
             Position::Text { key } => self.text(key, byte),
             Position::Escape { key } => self.escape(key, byte),
-            Position::Hex { key, left } => self.hex(key, left, byte),
+            Position::Hex { key, left, code, low } => self.hex(key, left, (code, low), byte),
+            Position::Pair { key, slash: false } if byte == b'\\' => {
+                self.go(Position::Pair { key, slash: true })
+            }
+            Position::Pair { key, slash: true } if byte == b'u' => {
+                self.go(Position::Hex { key, left: 4, code: 0, low: true })
+            }
+            Position::Pair { .. } => Err(HALF),
             Position::Word { word, at } => self.word(word, at, byte),
             Position::Number(number) => self.number(number, byte),
             _ if matches!(byte, b' ' | b'\t' | b'\n' | b'\r') => Ok(()),
@@ -176,17 +196,24 @@ impl Automaton {
 
     fn escape(&mut self, key: bool, byte: u8) -> Result<(), Fault> {
         match byte {
-            b'u' => self.go(Position::Hex { key, left: 4 }),
+            b'u' => self.go(Position::Hex { key, left: 4, code: 0, low: false }),
             b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => self.go(Position::Text { key }),
             _ => Err("unknown escape; JSON knows \\\" \\\\ \\/ \\b \\f \\n \\r \\t and \\u0000"),
         }
     }
 
-    fn hex(&mut self, key: bool, left: u8, byte: u8) -> Result<(), Fault> {
-        if !byte.is_ascii_hexdigit() {
-            return Err("\\u needs four hex digits");
+    fn hex(&mut self, key: bool, left: u8, (code, low): (u16, bool), byte: u8) -> Result<(), Fault> {
+        let Some(digit) = char::from(byte).to_digit(16) else { return Err("\\u needs four hex digits") };
+        let code = code << 4 | digit as u16;
+        if left > 1 {
+            return self.go(Position::Hex { key, left: left - 1, code, low });
         }
-        self.go(if left == 1 { Position::Text { key } } else { Position::Hex { key, left: left - 1 } })
+        match (low, code) {
+            (false, 0xd800..=0xdbff) => self.go(Position::Pair { key, slash: false }),
+            (false, 0xdc00..=0xdfff) => Err(HALF),
+            (true, 0xdc00..=0xdfff) | (false, _) => self.go(Position::Text { key }),
+            (true, _) => Err(HALF),
+        }
     }
 
     fn word(&mut self, word: u8, at: u8, byte: u8) -> Result<(), Fault> {
@@ -208,6 +235,7 @@ impl Automaton {
             (Zero | Integer | Fraction, b'e' | b'E') => E,
             (E, b'+' | b'-') => ESign,
             (E | ESign | Exponent, b'0'..=b'9') => Exponent,
+            (Zero, b'0'..=b'9') => return Err("a number has no zeros before it"),
             (Zero | Integer | Fraction | Exponent, _) => {
                 self.position = Position::AfterValue;
                 return self.step(byte);
@@ -357,13 +385,30 @@ mod tests {
     fn trailing_commas_and_white_space_disappear() {
         assert_eq!(compact("{ \"a\" : [ 1 , 2 , ] , }").unwrap(), r#"{"a":[1,2]}"#);
         assert_eq!(compact(r#"  "a , b" "#).unwrap(), r#""a , b""#);
+        assert_eq!(compact(r#""\ud83d\uDE00""#).unwrap(), r#""\ud83d\uDE00""#);
     }
 
     #[test]
     fn what_is_not_json_is_refused() {
         for text in [
-            "", "{", "{\"a\"}", "[1 2]", "tru", "01", "1.", "\"a", "[,]", "[1,,2]", "{} x", "\"\\x\"", "-",
+            "",
+            "{",
+            "{\"a\"}",
+            "[1 2]",
+            "tru",
+            "01",
+            "1.",
+            "\"a",
+            "[,]",
+            "[1,,2]",
+            "{} x",
+            "\"\\x\"",
+            "-",
             "nope",
+            "\"\\ud83d\"",
+            "\"\\ude00\"",
+            "\"\\ud83d\\n\"",
+            "\"\\ud83d\\u0041\"",
         ] {
             assert!(compact(text).is_err(), "{text}");
         }

@@ -5,6 +5,8 @@
 //! it writes escaped text.
 
 mod engine;
+#[cfg(test)]
+mod fuzz;
 mod json;
 mod names;
 mod parse;
@@ -21,7 +23,7 @@ pub(crate) use scan::{Expr, UseKind};
 pub(crate) use values::{Absent, Hidden, Lazy, Room, Time, from_json, seen};
 
 use minijinja::Value;
-use parse::Node;
+use parse::{Node, Otherwise};
 
 /// A template value as JSON text; what cannot be written is an error.
 pub(crate) fn write_json(out: &mut String, value: &Value) -> Result<(), minijinja::Error> {
@@ -53,7 +55,7 @@ impl Template {
         let nodes = parse::parse(source).map_err(|bad| vec![bad])?;
         let mut bad = names.check(&nodes);
         if format == Format::Json && !source.trim().is_empty() {
-            bad.extend(prove::prove(source, &nodes).err());
+            bad.extend(prove::prove(source, &nodes).err().map(|bad| Bad { not_json: true, ..bad }));
         }
         if bad.is_empty() {
             Ok(Template { source: source.to_owned(), nodes, format, origin: 0..0 })
@@ -87,6 +89,11 @@ impl Template {
         &self.source
     }
 
+    /// Whether it writes JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
     /// Whether it has no tags.
     pub(crate) fn is_literal(&self) -> bool {
         matches!(self.nodes.as_slice(), [] | [Node::Text(_)])
@@ -112,6 +119,10 @@ impl Template {
     }
 }
 
+fn body_of(otherwise: Option<&Otherwise>) -> &[Node] {
+    otherwise.map(|o| o.body.as_slice()).unwrap_or_default()
+}
+
 fn collect<'n>(nodes: &'n [Node], out: &mut Vec<&'n Expr>) {
     for node in nodes {
         match node {
@@ -124,12 +135,12 @@ fn collect<'n>(nodes: &'n [Node], out: &mut Vec<&'n Expr>) {
                     }
                     collect(&branch.body, out);
                 }
-                collect(otherwise.as_deref().unwrap_or_default(), out);
+                collect(body_of(otherwise.as_ref()), out);
             }
             Node::For { over, body, otherwise, .. } => {
                 out.push(over);
                 collect(body, out);
-                collect(otherwise, out);
+                collect(body_of(otherwise.as_ref()), out);
             }
         }
     }
@@ -143,12 +154,14 @@ fn branches(nodes: &[Node], out: &mut Vec<std::ops::Range<usize>>) {
                     out.push(branch.tag.clone());
                     branches(&branch.body, out);
                 }
-                branches(otherwise.as_deref().unwrap_or_default(), out);
+                out.extend(otherwise.iter().map(|o| o.tag.clone()));
+                branches(body_of(otherwise.as_ref()), out);
             }
             Node::For { tag, body, otherwise, .. } => {
                 out.push(tag.clone());
                 branches(body, out);
-                branches(otherwise, out);
+                out.extend(otherwise.iter().map(|o| o.tag.clone()));
+                branches(body_of(otherwise.as_ref()), out);
             }
             _ => {}
         }

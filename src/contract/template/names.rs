@@ -1,9 +1,10 @@
 //! Which names a template or expression may use where it stands, and the complaints about those it may not.
 
 use super::engine::{FILTERS, FUNCTIONS, TESTS};
-use super::parse::{Bad, Condition, Node};
+use super::parse::{Bad, Branch, Condition, Node, Otherwise};
 use super::scan::{Expr, Use, UseKind};
 use crate::contract::language::{self, nearest};
+use crate::user::Meaning;
 use std::collections::BTreeMap;
 
 /// What a name stands for, as far as the check needs to know.
@@ -19,6 +20,8 @@ pub(crate) enum Shape {
     List(Box<Shape>),
     /// A token: text, with the member `lifetime`.
     Token,
+    /// A value that is never written, and so no name here.
+    Secret,
 }
 
 /// The names that are known at one place.
@@ -80,26 +83,39 @@ impl Check {
                     let shape = self.shape(expr);
                     self.scope.insert(name.clone(), shape);
                 }
-                Node::If { branches, otherwise } => {
-                    for branch in branches {
-                        match &branch.condition {
-                            Condition::Expr(expr) => self.expression(expr),
-                            Condition::NotLast if !self.scope.contains_key("loop") => {
-                                self.bad
-                                    .push(Bad::new(branch.tag.clone(), "`loop` is known inside a loop only"));
-                            }
-                            Condition::NotLast => {}
-                        }
-                        self.block(&branch.body);
-                    }
-                    self.block(otherwise.as_deref().unwrap_or_default());
+                Node::If { branches, otherwise } => self.choice(branches, otherwise.as_ref()),
+                Node::For { names, over, body, otherwise, .. } => {
+                    self.turns(names, over, body, otherwise.as_ref())
                 }
-                Node::For { names, over, body, otherwise, .. } => self.turns(names, over, body, otherwise),
             }
         }
     }
 
-    fn turns(&mut self, names: &[String], over: &Expr, body: &[Node], otherwise: &[Node]) {
+    /// A name that is set in every branch is known afterwards; one that is set in some is not.
+    fn choice(&mut self, branches: &[Branch], otherwise: Option<&Otherwise>) {
+        let outer = self.scope.clone();
+        let mut ends: Vec<BTreeMap<String, Shape>> = Vec::new();
+        for branch in branches {
+            match &branch.condition {
+                Condition::Expr(expr) => self.expression(expr),
+                Condition::NotLast if !self.scope.contains_key("loop") => {
+                    self.bad.push(Bad::new(branch.tag.clone(), "`loop` is known inside a loop only"));
+                }
+                Condition::NotLast => {}
+            }
+            self.block(&branch.body);
+            ends.push(std::mem::replace(&mut self.scope, outer.clone()));
+        }
+        if let Some(otherwise) = otherwise {
+            self.block(&otherwise.body);
+            ends.push(std::mem::replace(&mut self.scope, outer));
+            let (first, others) = ends.split_first().expect("an `if` has a branch");
+            let common = first.iter().filter(|(name, _)| others.iter().all(|o| o.contains_key(*name)));
+            self.scope = common.map(|(name, shape)| (name.clone(), shape.clone())).collect();
+        }
+    }
+
+    fn turns(&mut self, names: &[String], over: &Expr, body: &[Node], otherwise: Option<&Otherwise>) {
         self.expression(over);
         let item = match self.shape(over) {
             Shape::List(item) => *item,
@@ -118,8 +134,9 @@ impl Check {
             }
         }
         self.block(body);
+        self.scope = outer.clone();
+        self.block(otherwise.map(|o| o.body.as_slice()).unwrap_or_default());
         self.scope = outer;
-        self.block(otherwise);
     }
 
     /// The shape of an expression that is one path; anything else is open.
@@ -146,10 +163,10 @@ impl Check {
                 UseKind::Filter(name) => unknown("filter", name, &FILTERS, item),
                 UseKind::Test(name) => unknown("test", name, &TESTS, item),
                 UseKind::Function(name) => unknown("function", name, &FUNCTIONS, item),
+                UseKind::Pattern(text) => {
+                    language::pattern(text).err().map(|e| Bad::new(item.at.clone(), e.to_string()))
+                }
                 UseKind::Text { text, argument_of } => match argument_of.as_deref() {
-                    Some("matching") => {
-                        language::pattern(text).err().map(|e| Bad::new(item.at.clone(), e.to_string()))
-                    }
                     Some("after") if language::duration::span(text).is_none() => Some(Bad::new(
                         item.at.clone(),
                         "a duration reads \"15m\", \"1h\", \"7d\" or \"-16y\"",
@@ -178,11 +195,13 @@ impl Check {
                     Some(shape) => shape,
                     None => {
                         let room = path[..i].join(".").replace(".[]", "[0]");
-                        let known: Vec<String> = members.keys().map(|k| format!("{room}.{k}")).collect();
+                        let known = members.iter().filter(|(_, shape)| **shape != Shape::Secret);
+                        let known: Vec<String> = known.map(|(k, _)| format!("{room}.{k}")).collect();
                         let known: Vec<&str> = known.iter().map(String::as_str).collect();
                         return Some(unknown_name(&format!("{room}.{part}"), &known, item));
                     }
                 },
+                Shape::Secret => break,
                 Shape::Value | Shape::List(_) | Shape::Token => {
                     let room = path[..i].join(".").replace(".[]", "[0]");
                     return Some(Bad::new(item.at.clone(), format!("`{room}` has no member `{part}`")));
@@ -190,12 +209,18 @@ impl Check {
             };
         }
         match shape {
+            Shape::Secret => Some(
+                Bad::new(item.at.clone(), format!("`{}` is never shown", path.join(".")))
+                    .help("it is the password, is compared with it or named like it, or is a credential"),
+            ),
             Shape::Members(members) => {
-                let member = members.keys().next()?;
-                Some(
-                    Bad::new(item.at.clone(), format!("`{}` is not a value", path.join(".")))
-                        .help(format!("name one of its members, such as `{}.{member}`", path.join("."))),
-                )
+                let room = path.join(".").replace(".[]", "[0]");
+                let bad = Bad::new(item.at.clone(), format!("`{room}` is not a value"));
+                let member = members.iter().find(|(_, shape)| **shape != Shape::Secret);
+                Some(match member {
+                    Some((name, _)) => bad.help(format!("name one of its members, such as `{room}.{name}`")),
+                    None => bad,
+                })
             }
             _ => None,
         }
@@ -214,20 +239,69 @@ fn unknown(what: &str, name: &str, known: &[&str], item: &Use) -> Option<Bad> {
     if known.contains(&name) {
         return None;
     }
-    let help = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("{what}s are: {}", known.join(", ")),
+    let help = match (elsewhere(what, name), nearest(name, known.iter().copied())) {
+        (Some(help), _) => help.to_owned(),
+        (None, Some(near)) => format!("did you mean `{near}`?"),
+        (None, None) => format!("{what}s are: {}", known.join(", ")),
     };
     Some(Bad::new(item.at.clone(), format!("there is no {what} `{name}`")).help(help))
+}
+
+/// What to write for a filter that other template languages have.
+fn elsewhere(what: &str, name: &str) -> Option<&'static str> {
+    Some(match name {
+        _ if what != "filter" => return None,
+        "safe" | "escape" | "e" | "forceescape" | "raw" => {
+            "values are always escaped for the place where they stand; no filter changes that"
+        }
+        "tojson" | "dump" => "outside of quotes a value is written as JSON without a filter",
+        "default" | "d" => "write `value or \"x\"`",
+        "count" | "size" => "did you mean `length`?",
+        "first" => "write `errors[0]`",
+        _ => return None,
+    })
 }
 
 fn unknown_name(name: &str, known: &[&str], item: &Use) -> Bad {
     if name == "user.password" {
         return Bad::new(item.at.clone(), "the password never leaves").help("remove it from the reply");
     }
-    let help = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("known here: {}", known.join(", ")),
-    };
+    if let Some(help) = other_place(name) {
+        return Bad::new(item.at.clone(), format!("nothing is called `{name}` here")).help(help);
+    }
+    let near = nearest(name, known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+    let help = near.or_else(|| missing(name)).unwrap_or_else(|| format!("known here: {}", known.join(", ")));
     Bad::new(item.at.clone(), format!("nothing is called `{name}` here")).help(help)
+}
+
+/// Names that exist in another place.
+fn other_place(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "user" | "tokens" => "there is an account, and so a user, in [register.created] only",
+        "errors" | "reason" | "retry_after" => "only refusals know it",
+        "e" | "error" => "errors are named by a loop: {% for e in errors %} .. {% endfor %}",
+        "user.password_sha256" => "ask for it with reveal = [\"password_sha256\"]",
+        _ => return None,
+    })
+}
+
+/// What to add, for a name that is read but never written.
+fn missing(name: &str) -> Option<String> {
+    let (room, member) = name.split_once('.')?;
+    match (room, member) {
+        ("user", "extra") => {
+            Some("no field is stored beside the usual ones: into = \"extra.NAME\"".to_owned())
+        }
+        ("user", member) => match member.parse::<Meaning>() {
+            Ok(meaning) => Some(format!("no field means it; give one into = \"{meaning}\"")),
+            Err(_) => {
+                Some(format!("other values are called `user.extra.{}`", member.trim_start_matches("extra.")))
+            }
+        },
+        ("input", member) => Some(format!("add a field: {{ name = \"{member}\" }}")),
+        ("tokens", member) => {
+            Some(format!("add tokens.{member} = {{ claims = '..' }} or {{ random = \"[a-z0-9]{{32}}\" }}"))
+        }
+        _ => None,
+    }
 }

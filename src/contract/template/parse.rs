@@ -11,11 +11,13 @@ pub(crate) struct Bad {
     pub(crate) at: Range<usize>,
     pub(crate) what: String,
     pub(crate) help: Option<String>,
+    /// Whether the template is well formed and only its JSON is not.
+    pub(crate) not_json: bool,
 }
 
 impl Bad {
     pub(crate) fn new(at: Range<usize>, what: impl Into<String>) -> Self {
-        Bad { at, what: what.into(), help: None }
+        Bad { at, what: what.into(), help: None, not_json: false }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
@@ -35,7 +37,7 @@ pub(crate) enum Node {
     /// `{% if %}` `{% elif %}` `{% else %}`
     If {
         branches: Vec<Branch>,
-        otherwise: Option<Vec<Node>>,
+        otherwise: Option<Otherwise>,
     },
     /// `{% for a, b in values %}` `{% else %}`
     For {
@@ -43,7 +45,7 @@ pub(crate) enum Node {
         names: Vec<String>,
         over: Expr,
         body: Vec<Node>,
-        otherwise: Vec<Node>,
+        otherwise: Option<Otherwise>,
     },
     /// `{% set name = value %}`
     Set {
@@ -57,6 +59,13 @@ pub(crate) enum Node {
 pub(crate) struct Branch {
     pub(crate) tag: Range<usize>,
     pub(crate) condition: Condition,
+    pub(crate) body: Vec<Node>,
+}
+
+/// `{% else %}` and what follows it.
+#[derive(Debug)]
+pub(crate) struct Otherwise {
+    pub(crate) tag: Range<usize>,
     pub(crate) body: Vec<Node>,
 }
 
@@ -221,10 +230,14 @@ impl Parser<'_> {
             }
             if words == "else" {
                 let (body, end) = self.block()?;
+                let otherwise = Some(Otherwise { tag: at, body });
                 return match end {
-                    Some((word, _)) if word == "endif" => Ok(Node::If { branches, otherwise: Some(body) }),
+                    Some((word, _)) if word == "endif" => Ok(Node::If { branches, otherwise }),
                     _ => Err(unclosed(opening, "if", "endif")),
                 };
+            }
+            if words.starts_with("else") {
+                return Err(Bad::new(at, "`else` takes no condition").help("write {% elif .. %}"));
             }
             let Some(_) = words.strip_prefix("elif") else { return Err(unclosed(opening, "if", "endif")) };
             let inner = trimmed(self.source, at.start + 2..at.end - 2);
@@ -251,9 +264,11 @@ impl Parser<'_> {
         }
         let over = self.expr(head.start + split + " in ".len()..head.end)?;
         let (body, mut end) = self.block()?;
-        let mut otherwise = Vec::new();
-        if matches!(&end, Some((word, _)) if word == "else") {
-            (otherwise, end) = self.block()?;
+        let mut otherwise = None;
+        if let Some((_, at)) = end.take_if(|(word, _)| word == "else") {
+            let (body, next) = self.block()?;
+            otherwise = Some(Otherwise { tag: at, body });
+            end = next;
         }
         match end {
             Some((word, _)) if word == "endfor" => Ok(Node::For { tag, names, over, body, otherwise }),
@@ -267,6 +282,9 @@ impl Parser<'_> {
         let Some(split) = split else {
             return Err(Bad::new(tag, "a name is set with {% set name = value %}"));
         };
+        if text[..split].trim() == "loop" {
+            return Err(Bad::new(tag, "`loop` is what a loop calls its turns").help("use another name"));
+        }
         let expr = self.expr(head.start + split + 1..head.end)?;
         Ok(Node::Set { tag, name: text[..split].trim().to_owned(), expr })
     }

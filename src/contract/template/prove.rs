@@ -49,16 +49,17 @@ impl Proof<'_> {
                 Node::Text(range) => self.literal(range, states)?,
                 Node::Emit { tag, .. } => hole(tag, states)?,
                 Node::If { branches, otherwise } => {
-                    self.branches(branches, otherwise.as_deref(), states, turn)?
+                    self.branches(branches, otherwise.as_ref().map(|o| o.body.as_slice()), states, turn)?
                 }
                 Node::For { tag, body, otherwise, .. } => {
                     let out = self.turns(tag, body, &states)?;
-                    let skipped = self.block(otherwise, states, turn)?;
+                    let skipped = otherwise.as_ref().map(|o| o.body.as_slice()).unwrap_or_default();
+                    let skipped = self.block(skipped, states, turn)?;
                     out.into_iter().chain(skipped).collect()
                 }
             };
             if states.len() > MOST_STATES {
-                return Err(Bad::new(0..1, "too many ways through this template"));
+                return Err(Bad::new(character(self.source, 0), "too many ways through this template"));
             }
         }
         Ok(states)
@@ -68,14 +69,14 @@ impl Proof<'_> {
         let text = &self.source[range.clone()];
         let mut out = States::new();
         for mut state in states {
+            let bad = |i: usize, fault: Fault| Bad::new(character(self.source, range.start + i), fault);
             for (i, byte) in text.bytes().enumerate() {
-                state.step(byte).map_err(|fault| Bad::new(character(self.source, range.start + i), fault))?;
+                state.step(byte).map_err(|fault| bad(i, fault))?;
+                if state.depth() > MOST_DEPTH {
+                    return Err(bad(i, "brackets are nested too deep"));
+                }
             }
-            let end = range.end - 1;
-            state.boundary().map_err(|fault| Bad::new(character(self.source, end), fault))?;
-            if state.depth() > MOST_DEPTH {
-                return Err(Bad::new(character(self.source, end), "brackets are nested too deep"));
-            }
+            state.boundary().map_err(|fault| bad(text.len() - 1, fault))?;
             out.insert(state);
         }
         Ok(out)
@@ -144,9 +145,9 @@ fn hole(tag: &Range<usize>, states: States) -> Result<States, Bad> {
     Ok(out)
 }
 
-fn character(source: &str, mut at: usize) -> Range<usize> {
-    while !source.is_char_boundary(at) {
-        at -= 1;
-    }
+/// The character at a byte; of a line break the one before it, which can be shown.
+fn character(source: &str, at: usize) -> Range<usize> {
+    let line_break = matches!(source.as_bytes().get(at), Some(b'\r' | b'\n'));
+    let at = source.floor_char_boundary(if line_break { at.saturating_sub(1) } else { at });
     at..at + source[at..].chars().next().map_or(1, char::len_utf8)
 }

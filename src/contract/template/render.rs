@@ -1,11 +1,12 @@
 //! Writing a template.
 
-use super::json::Writer;
-use super::parse::{Branch, Condition, Node};
+use super::json::{Fault, Writer};
+use super::parse::{Branch, Condition, Node, Otherwise};
 use super::scan::{Code, Expr};
 use super::values::{Layer, Room};
 use super::{Format, Template, write};
 use minijinja::Value;
+use minijinja::value::ValueKind;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -20,11 +21,29 @@ const MOST_STEPS: usize = 20_000;
 pub(crate) struct RenderError {
     pub(crate) at: Range<usize>,
     pub(crate) what: String,
+    /// Whether the text itself, and not a value, was at fault. The proof rules that out.
+    pub(crate) unproved: bool,
+}
+
+impl RenderError {
+    fn new(at: Range<usize>, what: impl Into<String>) -> Self {
+        RenderError { at, what: what.into(), unproved: false }
+    }
+
+    fn unproved(at: Range<usize>, fault: Fault) -> Self {
+        RenderError { unproved: true, ..RenderError::new(at, fault) }
+    }
+
+    pub(crate) fn not_a_header(template: &Template) -> Self {
+        RenderError::new(0..template.source.len(), "this is not a header value")
+    }
 }
 
 /// Which branches and loops were entered, by where their tags begin.
 #[derive(Debug, Default)]
 pub(crate) struct Trace {
+    /// Whether a list inside text is a mistake of the contract's author, because every value is of its type.
+    pub(crate) strict: bool,
     pub(crate) entered: BTreeSet<usize>,
 }
 
@@ -50,7 +69,7 @@ pub(super) fn render(
     run.block(&template.nodes)?;
     let end = template.source.len().saturating_sub(1)..template.source.len();
     match run.out {
-        Out::Json(writer) => writer.finish().map_err(|fault| RenderError { at: end, what: fault.to_owned() }),
+        Out::Json(writer) => writer.finish().map_err(|fault| RenderError::unproved(end, fault)),
         Out::Text(_, text) => Ok(text),
     }
 }
@@ -74,7 +93,7 @@ impl Run<'_> {
         for node in nodes {
             self.steps += 1;
             if self.steps > MOST_STEPS || self.len() > MOST_BYTES {
-                return Err(RenderError { at: place(node), what: "this answer grows too long".to_owned() });
+                return Err(RenderError::new(place(node), "this answer grows too long"));
             }
             match node {
                 Node::Text(range) => self.text(range)?,
@@ -84,11 +103,15 @@ impl Run<'_> {
                 }
                 Node::Set { name, expr, .. } => {
                     let value = self.eval(expr)?;
+                    if value.as_str().is_some_and(|text| text.len() > MOST_BYTES) {
+                        // Setting a name again and again could double a text each time.
+                        return Err(RenderError::new(expr.at.clone(), "this text grows too long"));
+                    }
                     self.locals.push((name.as_str().into(), value));
                 }
-                Node::If { branches, otherwise } => self.choose(branches, otherwise.as_deref())?,
+                Node::If { branches, otherwise } => self.choose(branches, otherwise.as_ref())?,
                 Node::For { tag, names, over, body, otherwise } => {
-                    self.turns(tag, names, over, (body, otherwise))?;
+                    self.turns(tag, names, over, (body, otherwise.as_ref()))?;
                 }
             }
         }
@@ -105,9 +128,9 @@ impl Run<'_> {
     fn text(&mut self, range: &Range<usize>) -> Result<(), RenderError> {
         let text = &self.source[range.clone()];
         match &mut self.out {
-            Out::Json(writer) => writer
-                .literal(text)
-                .map_err(|fault| RenderError { at: range.clone(), what: fault.to_owned() }),
+            Out::Json(writer) => {
+                writer.literal(text).map_err(|fault| RenderError::unproved(range.clone(), fault))
+            }
             Out::Text(_, out) => {
                 out.push_str(text);
                 Ok(())
@@ -116,10 +139,16 @@ impl Run<'_> {
     }
 
     fn emit(&mut self, tag: &Range<usize>, value: &Value) -> Result<(), RenderError> {
+        let in_text = !matches!(&self.out, Out::Json(writer) if !writer.in_string());
+        let strict = self.trace.as_ref().is_some_and(|t| t.strict);
+        if strict && in_text && matches!(value.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable)
+        {
+            return Err(RenderError::new(tag.clone(), "a list or map cannot stand inside text"));
+        }
         let written = match &mut self.out {
             Out::Json(writer) => {
                 let in_string = writer.in_string();
-                let fault = |fault: &str| RenderError { at: tag.clone(), what: fault.to_owned() };
+                let fault = |fault| RenderError::unproved(tag.clone(), fault);
                 let out = writer.hole().map_err(fault)?;
                 if in_string { write::in_string(out, value) } else { write::json(out, value, 0) }
             }
@@ -130,7 +159,7 @@ impl Run<'_> {
         written.map_err(|e| failed(tag.clone(), &e))
     }
 
-    fn choose(&mut self, branches: &[Branch], otherwise: Option<&[Node]>) -> Result<(), RenderError> {
+    fn choose(&mut self, branches: &[Branch], otherwise: Option<&Otherwise>) -> Result<(), RenderError> {
         for branch in branches {
             let taken = match &branch.condition {
                 Condition::NotLast => !self.last(&branch.tag)?,
@@ -141,16 +170,20 @@ impl Run<'_> {
                 return self.block(&branch.body);
             }
         }
-        self.block(otherwise.unwrap_or_default())
+        self.otherwise(otherwise)
+    }
+
+    fn otherwise(&mut self, otherwise: Option<&Otherwise>) -> Result<(), RenderError> {
+        let Some(otherwise) = otherwise else { return Ok(()) };
+        self.note(&otherwise.tag);
+        self.block(&otherwise.body)
     }
 
     fn last(&self, tag: &Range<usize>) -> Result<bool, RenderError> {
         let turn = self.locals.iter().rev().find(|(name, _)| &**name == "loop");
         let last = turn.and_then(|(_, turn)| turn.get_attr("last").ok());
-        last.map(|last| last.is_true()).ok_or_else(|| RenderError {
-            at: tag.clone(),
-            what: "`loop` is known inside a loop only".to_owned(),
-        })
+        last.map(|last| last.is_true())
+            .ok_or_else(|| RenderError::new(tag.clone(), "`loop` is known inside a loop only"))
     }
 
     fn turns(
@@ -158,12 +191,12 @@ impl Run<'_> {
         tag: &Range<usize>,
         names: &[String],
         over: &Expr,
-        (body, otherwise): (&[Node], &[Node]),
+        (body, otherwise): (&[Node], Option<&Otherwise>),
     ) -> Result<(), RenderError> {
         let list = self.eval(over)?;
         let items: Vec<Value> = list.try_iter().map_err(|e| failed(tag.clone(), &e))?.collect();
         if items.is_empty() {
-            return self.block(otherwise);
+            return self.otherwise(otherwise);
         }
         self.note(tag);
         let frame = self.locals.len();
@@ -253,5 +286,5 @@ fn failed(at: Range<usize>, error: &minijinja::Error) -> RenderError {
         Some(detail) => detail.to_owned(),
         None => error.kind().to_string(),
     };
-    RenderError { at, what }
+    RenderError::new(at, what)
 }

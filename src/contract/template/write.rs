@@ -5,15 +5,17 @@ use super::json::escape_into;
 use super::values::Absent;
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
+use std::fmt::Write as _;
 
-/// Lists and maps inside a value may be nested this deep.
-const MOST_DEPTH: usize = 16;
+/// Lists and maps inside a value may be nested this deep: a few levels more than a request may have.
+const MOST_DEPTH: usize = 40;
 
 fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error> {
     Err(Error::new(ErrorKind::InvalidOperation, what))
 }
 
-/// A value as plain text: null and what was not sent are empty, a list or map has no text.
+/// A value as plain text: null and what was not sent are empty; a list or map, which only a client can bring here
+/// (the dry run refuses a contract's own), is its JSON.
 pub(super) fn plain(value: &Value) -> Result<String, Error> {
     let value = forced(value).unwrap_or(value);
     if value.is_undefined() {
@@ -25,7 +27,8 @@ pub(super) fn plain(value: &Value) -> Result<String, Error> {
     match value.kind() {
         ValueKind::None => Ok(String::new()),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
-            refuse("a list or map cannot stand inside text")
+            let mut out = String::new();
+            json(&mut out, value, 0).map(|()| out)
         }
         _ => Ok(value.to_string()),
     }
@@ -69,6 +72,9 @@ pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), 
             for (i, key) in value.try_iter()?.enumerate() {
                 if i > 0 {
                     out.push(',');
+                }
+                if matches!(key.kind(), ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) {
+                    return refuse("a list or map cannot be a key");
                 }
                 quoted(out, &plain(&key)?)?;
                 out.push(':');
@@ -117,18 +123,41 @@ pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
 }
 
 /// A value inside a header: everything that could end, split or extend it is percent-encoded; a well-formed
-/// `%XX` stays, so that an address that is already encoded is not encoded twice.
+/// `%XX` stays, so that an address that is already encoded is not encoded twice. What the filter `date` wrote may
+/// hold spaces and commas besides: no client's text is in it.
 pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
     let text = plain(value)?;
     let bytes = text.as_bytes();
+    let own: &[u8] = if value.is_safe() { b" ," } else { b"" };
     for (i, byte) in bytes.iter().enumerate() {
         let encoded =
             *byte == b'%' && bytes.len() > i + 2 && bytes[i + 1..i + 3].iter().all(u8::is_ascii_hexdigit);
-        if encoded || byte.is_ascii_alphanumeric() || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte) {
+        if encoded
+            || own.contains(byte)
+            || byte.is_ascii_alphanumeric()
+            || b"-._~!$&'()*+:=@/?#[]{}|^`".contains(byte)
+        {
             out.push(char::from(*byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            let _ = write!(out, "%{byte:02X}");
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn in_headers_only_dates_keep_spaces_and_commas() {
+        let written = |value: Value| {
+            let mut out = String::new();
+            header(&mut out, &value).unwrap();
+            out
+        };
+        assert_eq!(written(Value::from("a, b; c%41")), "a%2C%20b%3B%20c%41");
+        let date = Value::from_safe_string("Mon, 10 Jun 2024 13:34:56 GMT; x\r\n".to_owned());
+        assert_eq!(written(date), "Mon, 10 Jun 2024 13:34:56 GMT%3B x%0D%0A");
+    }
 }

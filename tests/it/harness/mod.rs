@@ -1,6 +1,31 @@
-//! What the tests stand on: fresh databases of both kinds, and folders that go away.
+//! What the tests stand on: fresh databases of both kinds, folders that go away, servers inside the test process and
+//! in processes of their own.
 
+/// Makes of each test one on a fresh SQLite file and one on a fresh PostgreSQL database.
+macro_rules! on_both {
+    ($($test:ident)*) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let database = super::Database::sqlite();
+                super::$test(&database).await;
+                database.remove().await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $test() {
+                let database = super::Database::postgres().await;
+                super::$test(&database).await;
+                database.remove().await;
+            })*
+        }
+    };
+}
+
+pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod folder;
 pub(crate) mod postgres;
+pub(crate) mod process;
 pub(crate) mod server;

@@ -66,7 +66,8 @@ impl Database {
         Database { url: format!("{host}/{name}{mark}{options}"), name }
     }
 
-    pub(crate) async fn drop(self) {
+    /// Drops it, whoever is connected; to drop it twice is no mistake.
+    pub(crate) async fn drop(&self) {
         execute(server(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await;
     }
 }

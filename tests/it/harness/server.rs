@@ -26,6 +26,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts it on a free port of the loopback address.
     pub(crate) async fn start(name: &str, contract: Contract, store: Store) -> Server {
+        Server::with(name, contract, store, |_| ()).await
+    }
+
+    /// The same, with parts of it changed.
+    pub(crate) async fn with(
+        name: &str,
+        contract: Contract,
+        store: Store,
+        change: impl FnOnce(&mut App),
+    ) -> Server {
         let clock = Clock::fixed("2024-06-10T12:34:56.789Z".parse().expect("a time"), 7);
         let passwords = Pool::start(PoolSettings {
             engine: Engine::Fast,
@@ -35,7 +45,7 @@ impl Server {
         });
         let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
         let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let app = Arc::new(App {
+        let mut app = App {
             clock,
             passwords: passwords.expect("the pool starts"),
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
@@ -44,8 +54,11 @@ impl Server {
             secrets: Arc::new(secrets),
             base_url: "https://accounts.example.com".into(),
             body_limit: 64 * 1024,
+            docs: false,
             tasks: TaskTracker::new(),
-        });
+        };
+        change(&mut app);
+        let app = Arc::new(app);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();

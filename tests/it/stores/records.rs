@@ -152,7 +152,7 @@ async fn a_taken_public_id_is_told(database: &Database) {
 
 async fn a_refused_seal_leaves_nothing(database: &Database) {
     let store = database.open().await;
-    let refused = store.register(account("a@example.com"), |id| Err::<Sealed<()>, _>(id)).await;
+    let refused = store.register(account("a@example.com"), Err::<Sealed<()>, _>).await;
     assert!(matches!(refused, Err(RegisterError::Seal(1))), "{refused:?}");
     assert_whole(database, 0, 0).await;
     register(&store, account("a@example.com")).await.unwrap();

@@ -5,9 +5,9 @@ use std::io::Read;
 use anyhow::{Context, anyhow, bail};
 use bytes::Bytes;
 use clap::Args;
-use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{CONTENT_TYPE, COOKIE, HeaderMap, HeaderName, HeaderValue};
 
-use crate::contract::{Contract, Media};
+use crate::contract::{Contract, Example, Media, example_request};
 
 /// Separates the parts of a multipart body. A try repeats itself, so it is always the same.
 const BOUNDARY: &str = "------------------------vestibule";
@@ -34,27 +34,33 @@ pub(super) struct RequestArgs {
 
 /// A request to a contract.
 pub(super) struct TryRequest {
+    /// Whether the contract's own example is sent.
+    pub(super) is_example: bool,
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
 impl RequestArgs {
-    /// Whether the flags say anything about a body.
-    pub(super) fn has_body(&self) -> bool {
-        !(self.data.is_empty() && self.data_urlencode.is_empty() && self.form.is_empty())
-    }
-
+    /// The request that the flags describe; the contract's own example, when they say nothing about a body.
     pub(super) fn request(&self, contract: &Contract) -> anyhow::Result<TryRequest> {
-        let (body, media) = self.body(contract)?;
+        let is_example = self.data.is_empty() && self.data_urlencode.is_empty() && self.form.is_empty();
         let mut headers = HeaderMap::new();
-        if let Some(media) = media {
-            let value = match media {
-                Media::Multipart => format!("{}; boundary={BOUNDARY}", media.content_type()),
-                _ => media.content_type().to_owned(),
-            };
-            headers.insert(CONTENT_TYPE, HeaderValue::try_from(value)?);
-        }
+        let mut query = Vec::new();
+        let body = if is_example {
+            let example = example_request(contract);
+            headers = example_headers(&example)?;
+            query.push(example.query_string());
+            Bytes::from(example.body)
+        } else {
+            let own = contract.register.path_and_query();
+            query.extend(own.split_once('?').map(|(_, query)| query.to_owned()));
+            let (body, media) = self.body(contract)?;
+            if let Some(media) = media {
+                headers.insert(CONTENT_TYPE, HeaderValue::try_from(content_type(media))?);
+            }
+            body
+        };
         for (i, text) in self.headers.iter().enumerate() {
             let (name, value) = header(text)?;
             // What is said replaces what is assumed; said twice, it is sent twice.
@@ -65,11 +71,10 @@ impl RequestArgs {
                 headers.insert(name, value).is_some()
             };
         }
-        let own = contract.register.path_and_query();
-        let own = own.split_once('?').map(|(_, query)| query);
-        let query: Vec<&str> = own.into_iter().chain(self.query.iter().map(String::as_str)).collect();
+        query.extend(self.query.iter().cloned());
+        query.retain(|pairs| !pairs.is_empty());
         let query = (!query.is_empty()).then(|| query.join("&"));
-        Ok(TryRequest { query, headers, body })
+        Ok(TryRequest { is_example, query, headers, body })
     }
 
     fn body(&self, contract: &Contract) -> anyhow::Result<(Bytes, Option<Media>)> {
@@ -87,6 +92,25 @@ impl RequestArgs {
         };
         Ok((body, media))
     }
+}
+
+fn content_type(media: Media) -> String {
+    match media {
+        Media::Multipart => format!("{}; boundary={BOUNDARY}", media.content_type()),
+        _ => media.content_type().to_owned(),
+    }
+}
+
+fn example_headers(example: &Example) -> anyhow::Result<HeaderMap> {
+    let mut out = HeaderMap::new();
+    out.insert(CONTENT_TYPE, HeaderValue::from_str(&example.content_type)?);
+    for (name, value) in &example.headers {
+        out.append(name, HeaderValue::from_str(value)?);
+    }
+    if let Some(cookie) = example.cookie() {
+        out.insert(COOKIE, HeaderValue::from_str(&cookie)?);
+    }
+    Ok(out)
 }
 
 /// The media type of a body that nobody named: JSON if it begins like JSON and the contract reads that, else what the
@@ -195,6 +219,19 @@ mod tests {
         let text = RequestArgs { headers: vec!["content-type: text/xml".into()], ..json };
         assert_eq!(sent(&text, &both).0.as_deref(), Some("text/xml"));
         assert_eq!(sent(&RequestArgs { data: vec![String::new()], ..nothing() }, &both).0, None);
+    }
+
+    #[test]
+    fn without_a_body_the_example_is_sent() {
+        let express = crate::contract::shipped("express").expect("it is shipped");
+        let request =
+            RequestArgs { query: vec!["a=b".into()], ..nothing() }.request(&express).expect("a request");
+        assert!(
+            request.is_example && request.body.starts_with(b"{") && request.query.as_deref() == Some("a=b")
+        );
+        let empty =
+            RequestArgs { data: vec![String::new()], ..nothing() }.request(&express).expect("a request");
+        assert!(!empty.is_example && empty.body.is_empty());
     }
 
     #[test]

@@ -22,7 +22,10 @@ pub(super) fn steps(shown: &Try<'_>) -> String {
             let value = value.to_str().ok().filter(|_| name == http::header::CONTENT_TYPE);
             vec![format!("{name}: {}", value.unwrap_or(SECRET))]
         }));
-        rows.push(vec![format!("{} bytes of body", request.body.len())]);
+        rows.push(vec![match request.is_example {
+            true => format!("an example: {}", String::from_utf8_lossy(&request.body).trim_end()),
+            false => format!("{} bytes of body", request.body.len()),
+        }]);
         section(&mut out, "request", &rows);
         decoded(&mut out, shown);
     }
@@ -120,8 +123,7 @@ fn section(out: &mut String, title: &str, rows: &[Vec<String>]) {
 /// Status line, headers and body as they go over the wire.
 pub(super) fn reply(shown: &Try<'_>, pretty: bool) -> String {
     let body = &shown.reply.body;
-    let status = shown.answer.status();
-    let mut out = format!("HTTP/1.1 {} {}\n", status.as_u16(), phrase(status));
+    let mut out = format!("HTTP/1.1 {} {}\n", shown.answer.status().as_u16(), phrase(shown));
     for (name, value) in headers(shown) {
         let _ = writeln!(out, "{name}: {value}");
     }
@@ -134,8 +136,8 @@ pub(super) fn reply(shown: &Try<'_>, pretty: bool) -> String {
 }
 
 /// What hyper writes for a status without a registered phrase.
-fn phrase(status: http::StatusCode) -> &'static str {
-    status.canonical_reason().unwrap_or("<none>")
+fn phrase(shown: &Try<'_>) -> &'static str {
+    shown.answer.status().canonical_reason().unwrap_or("<none>")
 }
 
 fn headers(shown: &Try<'_>) -> Vec<(String, String)> {
@@ -174,7 +176,7 @@ pub(super) fn as_json(shown: &Try<'_>) -> Json {
         "errors": errors.collect::<Vec<_>>(),
         "reply": {
             "status": shown.reply.status,
-            "phrase": phrase(shown.answer.status()),
+            "phrase": phrase(shown),
             "headers": headers(shown),
             "body": shown.reply.body,
         },

@@ -1,0 +1,353 @@
+//! What a contract promises, whatever a client sends: asked through the same calls as the server makes.
+
+use super::template::Names;
+use super::*;
+use crate::clock::Clock;
+use crate::user::NewUser;
+use bytes::Bytes;
+use http::HeaderMap;
+use serde_json::json;
+
+/// A contract with these lines in `[register]`, these fields before the password, and these replies.
+pub(crate) fn text(words: &str, fields: &str, replies: &str) -> String {
+    format!(
+        "[register]\npath = \"/users\"\n{words}\nfields = [\n{fields}\n  {{ name = \"email\", rules = [{{ required = \
+         true, format = \"email\" }}] }},\n  {{ name = \"password\", rules = [{{ required = true, min_length = 6 \
+         }}] }},\n]\n{replies}\n"
+    )
+}
+
+/// Replies that show what they can.
+pub(crate) const REPLIES: &str = r#"
+[register.created]
+body = '{ "email": "{{ user.email }}" }'
+[register.invalid]
+body = '{ "errors": [{% for e in errors %}{ "f": "{{ e.field }}", "m": "{{ e.message }}", "v": {{ e.value }}, "t": "{{ e.value }}" },{% endfor %}] }'
+"#;
+
+pub(crate) fn loaded(text: &str) -> Contract {
+    let loaded = load(text);
+    let shown = render("contract.toml", text, &loaded.complaints, false);
+    loaded.contract.unwrap_or_else(|| panic!("{shown}"))
+}
+
+/// The titles of all complaints about a contract.
+fn complaints(text: &str) -> Vec<String> {
+    load(text).complaints.into_iter().map(|c| c.title).collect()
+}
+
+pub(crate) fn circumstances() -> Circumstances {
+    Circumstances {
+        now: jiff::Timestamp::from_second(1_718_022_896).expect("a time"),
+        random: uuid::Uuid::nil(),
+        request_id: "r1".into(),
+        path: "/users".into(),
+        base_url: "https://example.com".into(),
+        secrets: Arc::new([("key".to_owned(), "open sesame".to_owned())].into_iter().collect()),
+    }
+}
+
+pub(crate) fn mint() -> Mint {
+    let clock = Clock::fixed(jiff::Timestamp::UNIX_EPOCH, 1);
+    Mint {
+        sign: Arc::new(|claims| format!("signed.{}", crate::token::digest(claims))),
+        fill: Arc::new(move |bytes| clock.fill(bytes)),
+    }
+}
+
+/// What the server would answer, without a store: everything that is understood is registered.
+pub(crate) fn ask(contract: &Contract, content_type: &str, body: &[u8]) -> Result<Reply, EncodeError> {
+    let now = circumstances();
+    let refuse = |refusal: Refusal| {
+        let scene = Scene {
+            fields: refusal.fields.as_ref(),
+            errors: &refusal.errors,
+            reason: &refusal.reason,
+            retry_after: None,
+        };
+        contract.refusal(&refusal.outcome, scene, &now)
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, content_type.parse().expect("a content type"));
+    let body = Bytes::copy_from_slice(body);
+    let request = Request { query: None, headers: &headers, body: &body };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+    let fields = match runtime.block_on(contract.decode(request, &now)) {
+        Ok(fields) => fields,
+        Err(refusal) => return refuse(refusal),
+    };
+    if let Err(problems) = NewUser::parse(contract.submitted(&fields)) {
+        return refuse(contract.misunderstood(fields, &problems, &now));
+    }
+    let registered = Registered { id: json!(1), at: now.now, password_sha256: None };
+    contract.created(&fields, &registered, &mint(), &now).map(|(reply, _)| reply)
+}
+
+pub(crate) fn ask_json(contract: &Contract, body: Json) -> Reply {
+    ask(contract, "application/json", body.to_string().as_bytes())
+        .unwrap_or_else(|error| panic!("{error}\n{body}"))
+}
+
+#[test]
+fn no_type_of_value_turns_a_refusal_into_a_failure() {
+    let replies = r#"
+[register.created]
+body = "{}"
+[register.invalid]
+headers.X-City = "{{ input.city }}"
+body = '{ "city": "{{ input.city }}", "age": {{ input.age }}, "v": "{{ errors[0].value }}" }'
+"#;
+    let fields = r#"{ name = "city", rules = [{ required = true, message = "{{ value }} is no city" }] }, { name = "age", rules = [{ type = "integer" }] },"#;
+    let contract = loaded(&text("", fields, replies));
+    let deep = (0..30).fold(json!(1), |inner, _| json!([inner]));
+    let long = "\u{1}".repeat(20_000);
+    for value in [json!([1, "x"]), json!({ "a": 1 }), json!(1.5), json!(true), json!(null), deep, json!(long)]
+    {
+        for body in
+            [json!({ "city": value }), json!({ "city": "x", "age": value }), json!({ "email": value })]
+        {
+            let reply = ask_json(&contract, body.clone());
+            assert_eq!(reply.outcome, Outcome::Invalid, "{body}");
+            assert!(serde_json::from_str::<Json>(&reply.body).is_ok(), "{}", reply.body);
+        }
+    }
+}
+
+#[test]
+fn replies_are_tried_with_everything_absent() {
+    let body = |body: &str| {
+        let replies = format!("[register.created]\nbody = '{{}}'\n[register.invalid]\nbody = '''{body}'''");
+        complaints(&text("", r#"{ name = "city", rules = [{ required = true }] },"#, &replies))
+    };
+    assert!(!body(r#"{ "c": "{{ input.city | lower }}" }"#).is_empty());
+    assert!(body(r#"{ "c": "{% if input.city %}{{ input.city | lower }}{% endif %}" }"#).is_empty());
+}
+
+#[test]
+fn a_type_is_checked_whatever_the_conditions() {
+    let fields = r#"{ name = "n", into = "name", rules = [{ type = "string", if = "value == 1" }] },"#;
+    let contract = loaded(&text("", fields, REPLIES));
+    for n in [json!(5), json!(["x"]), json!({})] {
+        let reply = ask_json(&contract, json!({ "email": "a@b.co", "password": "hunter22", "n": n }));
+        assert_eq!(reply.outcome, Outcome::Invalid, "{n}");
+    }
+    let fields = r#"{ name = "n", into = "name", rules = [{ type = "string" }, { type = "integer" }] },"#;
+    assert!(complaints(&text("", fields, REPLIES)).contains(&"a field has one `type`".to_owned()));
+}
+
+#[test]
+fn the_password_is_in_no_field_around_it() {
+    let file = r#"
+[register]
+path = "/"
+fields = [
+  { name = "user", into = "extra.user", rules = [{ type = "object" }] },
+  { name = "email", from = "user.email" },
+  { name = "password", from = "user.password", rules = [{ required = true }] },
+]
+[register.created]
+body = '{ "echo": {{ request.body }}, "user": {{ user.extra.user }} }'
+[register.invalid]
+body = '{ "v": {{ errors[0].value }}, "i": {{ input.user }} }'
+"#;
+    assert!(complaints(file).contains(&"a stored field overlaps with another".to_owned()));
+    let checked = file.replace("into = \"extra.user\", ", "").replace("{{ user.extra.user }}", "1");
+    assert_eq!(complaints(&checked), ["`input.user` is never shown"]);
+    let contract = loaded(&checked.replace("{{ input.user }}", "1"));
+    for body in [json!({ "user": { "password": "hunter22" } }), json!({ "user": ["hunter22"] })] {
+        assert!(!ask_json(&contract, body).body.contains("hunter22"));
+    }
+}
+
+#[test]
+fn what_must_equal_the_password_is_not_stored() {
+    for (field, rule) in [
+        ("value == input.password", ""),
+        ("not (value != input.password)", ""),
+        ("value in [input.password]", ""),
+        ("value | lower == input.password | lower", ""),
+        ("", "value == input.again"),
+        ("", "input.again is defined and not (input.again != value)"),
+    ] {
+        let check = |check: &str| match check {
+            "" => String::new(),
+            check => format!(", {{ check = \"{check}\" }}"),
+        };
+        let file = format!(
+            r#"
+[register]
+path = "/"
+fields = [
+  {{ name = "email" }},
+  {{ name = "again", into = "extra.again", rules = [{{ max_length = 99 }}{}] }},
+  {{ name = "password", rules = [{{ required = true }}{}] }},
+]
+[register.created]
+body = '{{}}'
+[register.invalid]
+body = '{{}}'
+"#,
+            check(field),
+            check(rule)
+        );
+        assert_eq!(complaints(&file), ["what must equal the password is not stored"], "{file}");
+        let named = file.replace("into = \"extra.again\", ", "").replace(
+            "\n[register.invalid]\nbody = '{}'",
+            "\n[register.invalid]\nbody = '{ \"x\": {{ input.again }} }'",
+        );
+        assert_eq!(complaints(&named), ["`input.again` is never shown"], "{named}");
+    }
+    let different = r#"{ name = "nick", into = "extra.nick", rules = [{ check = "value != input.password" }, { check = "not similar(input.password, value)" }] },"#;
+    assert_eq!(complaints(&text("", different, REPLIES)), Vec::<String>::new());
+}
+
+#[test]
+fn what_is_compared_through_a_third_field_is_secret_too() {
+    let fields = |check: &str| {
+        format!(
+            r#"{{ name = "again" }}, {{ name = "more" }}, {{ name = "terms", rules = [{{ check = "{check}" }}, {{ check = "input.more == input.again" }}] }},"#
+        )
+    };
+    let contract = loaded(&text("", &fields("input.again == input.password"), REPLIES));
+    let secret: Vec<&str> = contract.register.fields.iter().filter(|f| f.secret).map(|f| &*f.name).collect();
+    assert_eq!(secret, ["again", "more", "password"]);
+    let contract = loaded(&text("", &fields("input.again == input.email"), REPLIES));
+    assert_eq!(contract.register.fields.iter().filter(|f| f.secret).count(), 1);
+}
+
+#[test]
+fn unknown_members_that_are_kept_are_no_privileges_and_no_passwords() {
+    let contract = loaded(&text("unknown = \"keep\"", "", REPLIES));
+    let body = json!({
+        "email": "a@b.co", "password": "hunter22", "role": "admin", "isAdmin": true, "emailVerified": true,
+        "confirmPassword": "hunter23", "again": "hunter22", "phone": "+1",
+    });
+    let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
+    let request = Request { query: None, headers: &headers, body: &body };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fields = runtime.block_on(contract.decode(request, &circumstances())).unwrap();
+    let extra = contract.submitted(&fields).extra.clone();
+    assert_eq!(Json::Object(extra), json!({ "phone": "+1" }));
+}
+
+#[test]
+fn first_per_field_reports_a_name_once() {
+    let replies = r#"
+[register.created]
+body = "{}"
+[register.invalid]
+body = '{ {% for e in errors %}"{{ e.field }}": "{{ e.message }}",{% endfor %} }'
+"#;
+    let fields = r#"{ name = "a", rules = [{ required = true, field = "all" }] }, { name = "b", from = "bee", rules = [{ required = true, field = "all" }] },"#;
+    let words = "errors = \"first-per-field\"\nunknown = \"refuse\"";
+    let contract = loaded(&text(words, fields, replies));
+    let reply = ask_json(&contract, json!({ "all": 1, "email": 5 }));
+    assert_eq!(reply.body.matches("\"all\"").count(), 1, "{}", reply.body);
+    // An unknown member can have any name, also that of a key that stands there.
+    let beside = replies.replace("'{ {%", "'{ \"ok\": false, {%");
+    let twice = "[register.invalid] writes the key \"ok\" twice".to_owned();
+    assert_eq!(complaints(&text(words, fields, &beside)), [twice]);
+    assert!(complaints(&text("errors = \"first-per-field\"", fields, &beside)).is_empty());
+}
+
+#[test]
+fn claims_are_an_object_and_hold_each_key_once() {
+    let claims = |claims: &str| {
+        let words = format!("tokens.access = {{ claims = '''{claims}''' }}");
+        complaints(&text(&words, "", REPLIES))
+    };
+    assert!(claims(r#"{ "sub": "{{ user.id }}" }"#).is_empty());
+    assert_eq!(claims(r#"["{{ user.id }}"]"#), ["claims are a JSON object"]);
+    assert_eq!(claims(""), ["claims are a JSON object"]);
+    let twice = ["the claims of `access` hold \"exp\" twice"];
+    assert_eq!(claims(r#"{ "exp": 99999999999 }"#), twice);
+}
+
+#[test]
+fn the_client_chooses_no_content_type_and_no_cookie() {
+    let headers = |headers: &str| {
+        let replies = format!(
+            "[register.created]\nheaders = {{ {headers} }}\nbody = '\"x\"'\n[register.invalid]\nbody = '{{}}'"
+        );
+        complaints(&text("", r#"{ name = "x" },"#, &replies))
+    };
+    assert!(headers(r#"Content-Type = "text/plain", Set-Cookie = "a={{ input.x }}; Path=/""#).is_empty());
+    for (bad, title) in [
+        (r#"Content-Type = "{{ input.x }}""#, "a content type is one fixed text"),
+        (r#"Content-Type = ["text/plain", "text/html"]"#, "a content type is one fixed text"),
+        (r#"Content-Type = "text/javascript""#, "an answer is not a script"),
+        (
+            r#"Content-Type = "text/plain", content-type = "text/html""#,
+            "the header `content-type` is given twice",
+        ),
+        (
+            r#"Content-Type = "text/plain", Set-Cookie = "{{ input.x }}; Path=/""#,
+            "a cookie begins with its name",
+        ),
+        (r#"Content-Type = "text/plain", Set-Cookie = "a{{ input.x }}=1""#, "a cookie begins with its name"),
+        (
+            r#"Content-Type = "text/plain", Content-Encoding = "gzip""#,
+            "`Content-Encoding` is not for a contract to set",
+        ),
+    ] {
+        assert_eq!(headers(bad), [title], "{bad}");
+    }
+}
+
+#[test]
+fn xml_is_escaped_like_html() {
+    let replies = r#"
+[register.created]
+body = ""
+[register.invalid]
+headers.Content-Type = "application/problem+xml"
+body = '<e v="{{ input.x }}"/>'
+"#;
+    let contract = loaded(&text("", r#"{ name = "x", rules = [{ max_length = 99 }] },"#, replies));
+    let reply = ask_json(&contract, json!({ "x": "\"/><script>" }));
+    assert_eq!(reply.body, "<e v=\"&quot;/&gt;&lt;script&gt;\"/>");
+}
+
+#[test]
+fn secrets_are_not_stored_and_ids_are_whole() {
+    let secret = r#"{ name = "key", into = "extra.key", rules = [{ required = true, secret = "key" }] },"#;
+    assert_eq!(complaints(&text("", secret, REPLIES)), ["a secret is not stored"]);
+    let id = |pattern: &str| {
+        complaints(&text(
+            "",
+            &format!("{{ name = \"id\", into = \"id\", rules = [{{ pattern = '{pattern}' }}] }},"),
+            REPLIES,
+        ))
+    };
+    assert_eq!(id("[a-z]"), ["an id from the client needs a `pattern`"]);
+    assert!(id("^[a-z]{15}$").is_empty());
+}
+
+#[test]
+fn clean_is_tried_too() {
+    let fields = r#"{ name = "n", into = "name", clean = "value | date('%Y')" },"#;
+    assert_eq!(complaints(&text("", fields, REPLIES)), ["`clean` of `n` fails with sample values"]);
+}
+
+#[test]
+fn every_branch_is_entered_also_else_and_in_messages() {
+    let untried = ["no request leads into this branch"];
+    let message =
+        r#"{ name = "n", rules = [{ required = true, message = "{% if field == 'm' %}a{% endif %}" }] },"#;
+    assert_eq!(complaints(&text("", message, REPLIES)), untried);
+    let claims = r#"tokens.a = { claims = '{ {% if user.id == "x" %}"a": 1{% endif %} }' }"#;
+    assert_eq!(complaints(&text(claims, "", REPLIES)), untried);
+    let replies = "[register.created]\nbody = '{}'\n[register.invalid]\nbody = '[{% for e in errors %}1,{% else %}2{% endfor %}]'";
+    assert_eq!(complaints(&text("", "", replies)), untried);
+}
+
+#[test]
+fn a_name_set_in_one_branch_is_not_known_after_it() {
+    let known = Names::new().value("a");
+    let compiles =
+        |source: &str| template::Template::compile(source, template::Format::Plain, &known).is_ok();
+    assert!(!compiles("{% if a %}{% set x = 1 %}{% endif %}{{ x }}"));
+    assert!(compiles("{% if a %}{% set x = 1 %}{% else %}{% set x = 2 %}{% endif %}{{ x }}"));
+    assert!(compiles("{% set x = 1 %}{% if a %}{% set x = 2 %}{% endif %}{{ x }}"));
+    assert!(!compiles("{% for i in a %}{% set loop = i %}{% endfor %}"));
+}

@@ -1,0 +1,148 @@
+//! Everything that can be judged before a socket or a database is opened.
+
+use super::StartError;
+use crate::app::Mounted;
+use crate::config::{Loaded, Mount, Problems};
+use crate::contract::{self, Complaint, Contract, Level, SHIPPED};
+use crate::http::{Collision, Routes};
+use crate::password::Params;
+use crate::store::DatabaseUrl;
+use std::fs;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A look at everything that can be judged before anything is opened.
+pub(super) struct Check<'c> {
+    loaded: &'c Loaded,
+    colour: bool,
+    /// Mistakes in contract files, ready to be shown.
+    broken: String,
+    problems: Problems,
+    /// What should be said about the contracts.
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'c> Check<'c> {
+    /// `problems` are those that reading the configuration found.
+    pub(super) fn new(loaded: &'c Loaded, problems: Problems, colour: bool) -> Check<'c> {
+        Check { loaded, colour, broken: String::new(), problems, warnings: Vec::new() }
+    }
+
+    /// Refuses if anything was found wrong, and tells all of it.
+    pub(super) fn verdict(&mut self) -> Result<(), StartError> {
+        let mut text = std::mem::take(&mut self.broken);
+        if !self.problems.is_empty() {
+            text.push_str(&self.problems.render(self.colour));
+        }
+        if text.is_empty() { Ok(()) } else { Err(StartError::Refused(text.trim_end().to_owned())) }
+    }
+
+    fn refuse(&mut self, key: &str, reason: impl std::fmt::Display, hint: Option<String>) {
+        self.problems.push(self.loaded.problem(key, reason).with_hint(hint));
+    }
+
+    pub(super) fn contracts(&mut self) -> Vec<Arc<Mounted>> {
+        let mounts = self.loaded.config.contracts.clone();
+        let alone = mounts.len() == 1;
+        let mounts = if mounts.is_empty() { every_shipped() } else { mounts };
+        let mut out: Vec<Arc<Mounted>> = Vec::new();
+        for mount in mounts {
+            let Some((name, contract)) = self.contract(&mount.contract) else { continue };
+            let prefix =
+                mount.prefix.unwrap_or_else(|| if alone { String::new() } else { format!("/{name}") });
+            for secret in contract.secrets() {
+                if !self.loaded.config.secrets.contains_key(secret) {
+                    let hint = format!("set VESTIBULE_SECRETS_{} or secrets.{secret}", secret.to_uppercase());
+                    self.refuse(
+                        "contracts",
+                        format!("names {name}, which needs the secret `{secret}`"),
+                        Some(hint),
+                    );
+                }
+            }
+            out.push(Arc::new(Mounted { name, prefix, contract }));
+        }
+        if let Err(collisions) = Routes::build(&out) {
+            for Collision { first, second, path } in collisions {
+                let place = if path.starts_with(&format!("/{second}/")) { "v2" } else { second.as_str() };
+                let hint = format!("mount one of them elsewhere, such as {second}@/{place}");
+                let reason = format!("names `{first}` and `{second}`, which both answer POST {path}");
+                self.refuse("contracts", reason, Some(hint));
+            }
+        }
+        out
+    }
+
+    /// A shipped contract by name, or a file.
+    fn contract(&mut self, name_or_file: &str) -> Option<(String, Contract)> {
+        let shipped = SHIPPED.iter().find(|s| s.name == name_or_file);
+        let (name, file, text) = match shipped {
+            Some(shipped) => {
+                (shipped.name.to_owned(), format!("contracts/{}.toml", shipped.name), shipped.text.to_owned())
+            }
+            None => match fs::read_to_string(name_or_file) {
+                Ok(text) => (stem(name_or_file), name_or_file.to_owned(), text),
+                Err(error) => {
+                    self.missing(name_or_file, &error);
+                    return None;
+                }
+            },
+        };
+        let loaded = contract::load(&text);
+        let errors: Vec<Complaint> =
+            loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
+        if !errors.is_empty() {
+            self.broken.push_str(&contract::render(&file, &text, &errors, self.colour));
+        }
+        for warning in loaded.complaints.iter().filter(|c| c.level == Level::Warning) {
+            self.warnings.push(format!("contract {name}: {}: {}", warning.title, warning.label));
+        }
+        loaded.contract.map(|contract| (name, contract))
+    }
+
+    fn missing(&mut self, name_or_file: &str, error: &io::Error) {
+        let names = || SHIPPED.iter().map(|s| s.name);
+        let is_file = name_or_file.contains(['/', '.']);
+        let reason = match is_file {
+            true => format!("names {name_or_file:?}, which cannot be read: {error}"),
+            false => format!("names {name_or_file:?}, which is neither a shipped contract nor a file"),
+        };
+        let hint = match contract::language::nearest(name_or_file, names()) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => format!("shipped are: {}", names().collect::<Vec<_>>().join(", ")),
+        };
+        self.refuse("contracts", reason, Some(hint));
+    }
+
+    pub(super) fn params(&mut self) -> Params {
+        let passwords = &self.loaded.config.passwords;
+        let params = Params {
+            memory_kib: passwords.memory_kib,
+            iterations: passwords.iterations,
+            parallelism: passwords.parallelism,
+        };
+        if let Err(error) = params.check() {
+            self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
+        }
+        params
+    }
+
+    pub(super) fn database(&mut self) -> Option<DatabaseUrl> {
+        let address = self.loaded.config.database.clone();
+        DatabaseUrl::parse(address.expose())
+            .map_err(|error| self.refuse("database", format!("does not do: {error}"), None))
+            .ok()
+    }
+}
+
+fn every_shipped() -> Vec<Mount> {
+    SHIPPED
+        .iter()
+        .map(|s| Mount { contract: s.name.to_owned(), prefix: Some(format!("/{}", s.name)) })
+        .collect()
+}
+
+fn stem(file: &str) -> String {
+    Path::new(file).file_stem().map_or_else(|| file.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}

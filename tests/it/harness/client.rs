@@ -1,0 +1,104 @@
+//! A client that writes what it is told, byte for byte, and reads whole replies.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::TcpStream;
+
+use super::process::GUARD;
+
+/// One connection.
+pub(crate) struct Client(BufReader<TcpStream>);
+
+/// One reply.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Reply {
+    /// A header by its lower-case name; the empty text when it is not there.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(n, _)| n == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// A POST of JSON as most clients write it.
+pub(crate) fn post(path: &str, body: &str) -> Vec<u8> {
+    post_as("application/json", path, body)
+}
+
+pub(crate) fn post_as(content_type: &str, path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: accounts.example.com\r\ncontent-type: {content_type}\r\n\
+         content-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+pub(crate) fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nhost: accounts.example.com\r\n\r\n").into_bytes()
+}
+
+impl Client {
+    pub(crate) async fn connect(address: SocketAddr) -> Client {
+        Client(BufReader::new(TcpStream::connect(address).await.expect("the server listens")))
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.expect("the server takes it");
+    }
+
+    /// Sends a request and reads its reply.
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Reply {
+        self.send(request).await;
+        self.reply().await
+    }
+
+    pub(crate) async fn reply(&mut self) -> Reply {
+        self.try_reply().await.expect("a whole reply")
+    }
+
+    /// The next reply; an error when the connection ends before it is whole.
+    pub(crate) async fn try_reply(&mut self) -> std::io::Result<Reply> {
+        tokio::time::timeout(GUARD, self.read()).await.expect("a reply in time")
+    }
+
+    /// Whether the server ends the connection, in order and without another byte.
+    pub(crate) async fn is_closed(&mut self) -> bool {
+        let read = tokio::time::timeout(GUARD, self.0.read_u8()).await.expect("an end in time");
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
+    }
+
+    async fn read(&mut self) -> std::io::Result<Reply> {
+        let first = self.line().await?;
+        let status = first.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status line");
+        let mut headers = Vec::new();
+        loop {
+            let line = self.line().await?;
+            let Some((name, value)) = line.split_once(": ") else { break };
+            headers.push((name.to_owned(), value.to_owned()));
+        }
+        let mut reply = Reply { status, headers, body: String::new() };
+        let mut body = vec![0; reply.header("content-length").parse().expect("a length")];
+        self.0.read_exact(&mut body).await?;
+        reply.body = String::from_utf8(body).expect("UTF-8");
+        Ok(reply)
+    }
+
+    async fn line(&mut self) -> std::io::Result<String> {
+        let mut line = String::new();
+        if self.0.read_line(&mut line).await? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+    }
+}
