@@ -30,10 +30,19 @@ pub enum Level {
 impl Complaint {
     /// The line (from 1) and column (in characters, from 1) at which it points.
     pub fn position(&self, source: &str) -> (usize, usize) {
-        let before = &source[..self.span.start.min(source.len())];
-        let line_start = before.rfind('\n').map_or(0, |i| i + 1);
-        (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+        line_and_column(source, self.span.start)
     }
+
+    /// The same for the first character behind it.
+    pub fn end_position(&self, source: &str) -> (usize, usize) {
+        line_and_column(source, self.span.end)
+    }
+}
+
+fn line_and_column(source: &str, at: usize) -> (usize, usize) {
+    let before = &source[..source.floor_char_boundary(at)];
+    let line_start = before.rfind('\n').map_or(0, |i| i + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
 /// Shows complaints about `file`, whose text is `source`, with excerpts and carets.

@@ -100,7 +100,17 @@ impl Contract {
 
     /// Reads a request and runs every rule that needs no store.
     pub async fn decode(&self, request: Request<'_>, now: &Circumstances) -> Result<Fields, Refusal> {
-        let operation = &self.register;
+        let (media, body) = self.body(request).await?;
+        let fields = cleaned(&self.register, read(&self.register, request, body, media), now);
+        let errors = rules::check(&self.register, &fields, now, None);
+        match errors.first() {
+            None => Ok(fields),
+            Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
+        }
+    }
+
+    /// The first step of [`Contract::decode`]: the body as a tree.
+    pub(super) async fn body(&self, request: Request<'_>) -> Result<(Media, Json), Refusal> {
         let media = match self.media(request.headers) {
             Some(media) => media,
             None if request.body.is_empty() => Media::Json,
@@ -110,12 +120,7 @@ impl Contract {
         let body = body::read(media, &content_type, request.body)
             .await
             .map_err(|Malformed(reason)| Refusal { reason, ..Refusal::plain(Outcome::Malformed) })?;
-        let fields = read(operation, request, body, media, now);
-        let errors = rules::check(operation, &fields, now);
-        match errors.first() {
-            None => Ok(fields),
-            Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
-        }
+        Ok((media, body))
     }
 
     /// The refusal for values that are in use.
@@ -201,14 +206,9 @@ pub(super) fn unknown_members<'b>(
     body.as_object().into_iter().flatten().filter(move |(key, _)| !named(key))
 }
 
-fn read(
-    operation: &Operation,
-    request: Request<'_>,
-    body: Json,
-    media: Media,
-    now: &Circumstances,
-) -> Fields {
-    let mut inputs: Vec<Option<Json>> = operation
+/// What the client wrote, field by field, before `clean`.
+pub(super) fn read(operation: &Operation, request: Request<'_>, body: Json, media: Media) -> Fields {
+    let inputs = operation
         .fields
         .iter()
         .map(|field| {
@@ -221,10 +221,15 @@ fn read(
             if textual { value.map(|v| typed(v, field.json_type())) } else { value }
         })
         .collect();
-    for (field, input) in operation.fields.iter().zip(&mut inputs) {
+    Fields { inputs, body }
+}
+
+/// The same after `clean`.
+pub(super) fn cleaned(operation: &Operation, mut fields: Fields, now: &Circumstances) -> Fields {
+    for (field, input) in operation.fields.iter().zip(&mut fields.inputs) {
         clean(field, input, now);
     }
-    Fields { inputs, body }
+    fields
 }
 
 /// `clean` sees the value alone. When it cannot be applied (a number is not trimmed), the value stays as it is and

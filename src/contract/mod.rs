@@ -6,13 +6,16 @@
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
 //! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`; then what is told about a contract:
-//! `samples` (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors).
+//! `samples` (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors),
+//! `explain` (a request, step by step); and `draft` (a file started from examples).
 
 mod body;
 mod complaint;
 mod decode;
 mod describe;
+pub mod draft;
 mod encode;
+mod explain;
 mod guard;
 pub mod language;
 mod load;
@@ -33,10 +36,12 @@ pub use complaint::{Complaint, Level, render};
 pub use decode::{Fields, Refusal, Request, Secrets};
 pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
+pub use explain::{FieldTrace, RuleTrace, Shown, Trace};
 pub use load::{Loaded, load};
 pub use openapi::{Endpoint, openapi};
 pub use outcome::Outcome;
 pub(crate) use outcome::phrase;
+pub use rules::Verdict;
 pub use samples::{Example, example_request};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};

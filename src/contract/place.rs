@@ -1,6 +1,7 @@
 //! Where a field stands in a request.
 
 use serde_json::{Map, Value as Json};
+use std::fmt;
 
 /// A place in a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +71,26 @@ impl Place {
             },
             _ => None,
         }
+    }
+}
+
+/// As `from` writes it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps = match self {
+            Place::Body(steps) => steps,
+            Place::Query(name) => return write!(f, "query:{name}"),
+            Place::Header(name) => return write!(f, "header:{name}"),
+            Place::Cookie(name) => return write!(f, "cookie:{name}"),
+        };
+        for (i, step) in steps.iter().enumerate() {
+            match step {
+                Step::Key(key) if i == 0 => f.write_str(key)?,
+                Step::Key(key) => write!(f, ".{key}")?,
+                Step::Pick { member, value } => write!(f, "[{member}={value}]")?,
+            }
+        }
+        Ok(())
     }
 }
 
@@ -165,6 +186,9 @@ mod tests {
         assert_eq!(dug("formFields[id=email].value"), Some(json!(2)));
         assert_eq!(dug("formFields[id=phone].value"), None);
         assert!(matches!(Place::parse("header:X-Y"), Ok(Place::Header(_))));
+        for text in ["user.email", "formFields[id=email].value", "query:x", "header:x-y", "cookie:z"] {
+            assert_eq!(Place::parse(text).unwrap().to_string(), text);
+        }
         for bad in ["", ".a", "a..b", "a[b]", "a[b", "header:a b", "query:"] {
             assert!(Place::parse(bad).is_err(), "{bad}");
         }

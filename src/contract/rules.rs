@@ -30,14 +30,44 @@ impl Broken {
     }
 }
 
-/// Runs all rules that need no store; nothing broken is an empty list.
-pub(super) fn check(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<FieldError> {
+/// What became of a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Every demand is met.
+    Passed,
+    /// This demand is not met.
+    Broken(&'static str),
+    /// It demands nothing of what was not sent.
+    Absent,
+    /// Its `if` does not hold.
+    NotAsked,
+    /// The field, its phase or the whole request had ended before.
+    NotReached,
+    /// It passed so far; the database's index decides.
+    Index,
+}
+
+/// What became of one rule of one field, both by their places in the contract.
+pub(super) struct Ran {
+    pub(super) field: usize,
+    /// None for the type that a field has without a rule.
+    pub(super) rule: Option<usize>,
+    pub(super) verdict: Verdict,
+}
+
+/// Runs all rules that need no store; nothing broken is an empty list. Whoever wants to know what ran hands in a trail.
+pub(super) fn check(
+    operation: &Operation,
+    fields: &Fields,
+    now: &Circumstances,
+    trail: Option<&mut Vec<Ran>>,
+) -> Vec<FieldError> {
     let mut phases: Vec<i64> =
         operation.fields.iter().flat_map(|f| f.rules.iter().map(|r| r.phase)).collect();
     phases.push(1);
     phases.sort_unstable();
     phases.dedup();
-    let mut run = Run { operation, fields, now, errors: Vec::new() };
+    let mut run = Run { operation, fields, now, errors: Vec::new(), trail };
     for phase in phases {
         run.phase(phase);
         if !run.errors.is_empty() {
@@ -58,7 +88,7 @@ pub(super) fn once(operation: &Operation, mut errors: Vec<FieldError>) -> Vec<Fi
 
 /// Which fields some rule refuses, in whatever phase and however few complaints the contract collects.
 pub(super) fn refused(operation: &Operation, fields: &Fields, now: &Circumstances) -> Vec<usize> {
-    let run = Run { operation, fields, now, errors: Vec::new() };
+    let run = Run { operation, fields, now, errors: Vec::new(), trail: None };
     (0..operation.fields.len()).filter(|i| run.refuses(*i)).collect()
 }
 
@@ -132,9 +162,16 @@ struct Run<'r> {
     fields: &'r Fields,
     now: &'r Circumstances,
     errors: Vec<FieldError>,
+    trail: Option<&'r mut Vec<Ran>>,
 }
 
 impl Run<'_> {
+    fn note(&mut self, field: usize, rule: Option<usize>, verdict: impl FnOnce() -> Verdict) {
+        if let Some(trail) = &mut self.trail {
+            trail.push(Ran { field, rule, verdict: verdict() });
+        }
+    }
+
     fn phase(&mut self, phase: i64) {
         for (i, field) in self.operation.fields.iter().enumerate() {
             self.field(phase, i, field);
@@ -159,13 +196,14 @@ impl Run<'_> {
         let explicit = field.rules.iter().any(|r| r.json_type.is_some());
         let mut typed = !field.is_typed() || phase != 1 && !explicit;
         let (mut missing, mut unsaid) = (false, false);
-        for rule in field.rules.iter().filter(|r| r.phase == phase) {
+        for (n, rule) in field.rules.iter().enumerate().filter(|(_, r)| r.phase == phase) {
             if missing && !rule.required {
                 continue;
             }
             if rule.condition.as_ref().is_some_and(|c| !self.holds(c, input, true)) {
                 // The rule is silent, but a wrong type passes no field.
                 unsaid |= rule.json_type.is_some();
+                self.note(i, Some(n), || Verdict::NotAsked);
                 continue;
             }
             let broken = match value {
@@ -184,9 +222,13 @@ impl Run<'_> {
                     }
                 }
             };
-            let Some(broken) = broken else { continue };
+            let Some(broken) = broken else {
+                self.note(i, Some(n), || if value.is_some() { Verdict::Passed } else { Verdict::Absent });
+                continue;
+            };
             missing |= broken.demand == "required";
             let ends = broken.demand == "type";
+            self.note(i, Some(n), || Verdict::Broken(broken.demand));
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             self.errors.push(speaker.say(field, Some(rule), broken, input));
             if ends || self.operation.errors != Collect::All || self.full() {
@@ -195,6 +237,7 @@ impl Run<'_> {
         }
         let unchecked = !missing && (unsaid || !typed && !explicit);
         if let Some(value) = value.filter(|v| unchecked && !field.json_type().fits(v)) {
+            self.note(i, None, || Verdict::Broken("type"));
             let speaker = Speaker { operation: self.operation, fields, now: self.now };
             let broken = Broken::new("type", field.json_type().name());
             self.errors.push(speaker.say(field, None, broken, Some(value)));

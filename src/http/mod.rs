@@ -28,6 +28,7 @@ pub use body::{BodyError, RequestBody, collect};
 pub use connection::Peer;
 pub use limits::Limits;
 pub use listener::{Drained, Ending, serve, serve_counted};
+pub use reply::whole;
 pub use routes::{Collision, Routes};
 
 use crate::app::App;

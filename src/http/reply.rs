@@ -9,6 +9,12 @@ use hyper::ext::ReasonPhrase;
 /// The header that names a request in the log.
 pub(super) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// A contract's reply with all that the server adds to it, short of what the connection decides (`date`,
+/// `content-length`).
+pub fn whole(reply: Reply, request_id: &str) -> Response<Body> {
+    guarded(respond(reply), request_id)
+}
+
 /// Writes a contract's reply.
 pub(super) fn respond(reply: Reply) -> Response<Body> {
     let mut response = Response::new(Body::from(reply.body));

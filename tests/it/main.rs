@@ -15,3 +15,4 @@ mod process;
 mod reference;
 mod refusals;
 mod stores;
+mod tools;

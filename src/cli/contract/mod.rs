@@ -118,6 +118,7 @@ pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(Strin
     let name =
         std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
     loaded.contract.map(|contract| (name.into_owned(), contract)).ok_or_else(|| {
-        Failure::refused(anyhow!("{}", contract::render(name_or_file, &text, &errors, caller.colour)))
+        let report = contract::render(name_or_file, &text, &errors, caller.colour);
+        Failure::Report(report.trim_end().to_owned()).into()
     })
 }

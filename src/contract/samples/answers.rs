@@ -75,7 +75,7 @@ fn refusals(contract: &Contract, draft: &Draft<'_>) -> Vec<Refusal> {
         let mut draft = draft.clone();
         draft.values[broken].fill(value.clone());
         let fields = draft.fields();
-        let errors = rules::check(operation, &fields, draft.now());
+        let errors = rules::check(operation, &fields, draft.now(), None);
         if let Some(first) = errors.first() {
             out.push(rules::refuse(first.outcome.clone(), errors, fields));
         }
