@@ -10,6 +10,7 @@ mod goldens;
 mod limits;
 mod openapi;
 mod process;
+mod prove;
 mod reference;
 mod refusals;
 mod stores;
