@@ -26,4 +26,6 @@ pub mod http;
 
 pub mod start;
 
+pub mod prove;
+
 pub mod cli;

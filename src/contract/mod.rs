@@ -47,7 +47,7 @@ pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
 
 use crate::user::{IdKind, Meaning, Recipe};
-use place::Place;
+pub(crate) use place::{Place, Step, dig};
 use regex::Regex;
 use serde_json::Value as Json;
 use std::collections::BTreeMap;
@@ -147,6 +147,12 @@ impl Field {
 
     pub(crate) fn is_password(&self) -> bool {
         self.into == Some(Meaning::Password)
+    }
+
+    /// Whether no two accounts may have the same value.
+    pub(crate) fn identifies(&self) -> bool {
+        matches!(self.into, Some(Meaning::Email | Meaning::Username | Meaning::Id))
+            || self.rules.iter().any(|r| r.unique)
     }
 }
 

@@ -12,6 +12,7 @@ mod metrics;
 mod openapi;
 mod overload;
 mod process;
+mod prove;
 mod reference;
 mod refusals;
 mod stores;

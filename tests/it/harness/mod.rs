@@ -1,5 +1,5 @@
-//! What the tests stand on: fresh databases of both kinds, folders that go away, servers inside the test process and
-//! in processes of their own.
+//! What the tests stand on: fresh databases of both kinds, folders that go away, old backends, servers inside the test
+//! process and in processes of their own.
 
 /// Makes of each test one on a fresh SQLite file and one on a fresh PostgreSQL database.
 macro_rules! on_both {
@@ -23,6 +23,7 @@ macro_rules! on_both {
     };
 }
 
+pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod database;
 pub(crate) mod folder;

@@ -1,0 +1,300 @@
+//! Recorded traffic: HAR 1.2 (<http://www.softwareishard.com/blog/har-12-spec/>), as browsers and proxies write it.
+
+use super::cases::{Case, recorded_accounts};
+use super::exchange::Answer;
+use super::request::Outgoing;
+use crate::contract::Contract;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value as Json;
+
+/// What of a recording is about one contract.
+#[derive(Debug)]
+pub struct Recording {
+    /// A case for each request.
+    pub cases: Vec<Case>,
+    /// Scheme, host and port of the first of them: what links in its answers begin with.
+    pub origin: String,
+}
+
+/// Why a recording cannot be replayed.
+#[derive(Debug, thiserror::Error)]
+pub enum HarError {
+    /// Not HAR.
+    #[error("this is not a HAR file: {0}")]
+    NotHar(#[from] serde_json::Error),
+    /// Nothing in it is about the contract.
+    #[error("nothing in this recording is a POST to {path}; it has {found}")]
+    Nothing {
+        /// The path that was looked for.
+        path: String,
+        /// What is there instead.
+        found: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Har {
+    log: Log,
+}
+
+#[derive(Deserialize)]
+struct Log {
+    entries: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Entry {
+    #[serde(default)]
+    started_date_time: String,
+    request: Request,
+    response: Response,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Request {
+    method: String,
+    url: String,
+    #[serde(default)]
+    headers: Vec<Pair>,
+    post_data: Option<PostData>,
+}
+
+#[derive(Deserialize)]
+struct Pair {
+    name: String,
+    #[serde(default)]
+    value: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PostData {
+    text: Option<String>,
+    #[serde(default)]
+    params: Vec<Pair>,
+}
+
+#[derive(Deserialize)]
+struct Response {
+    status: u16,
+    #[serde(default)]
+    headers: Vec<Pair>,
+    #[serde(default)]
+    content: Content,
+}
+
+#[derive(Deserialize, Default)]
+struct Content {
+    #[serde(default)]
+    size: i64,
+    text: Option<String>,
+    encoding: Option<String>,
+}
+
+/// What the connection decides, and what no replay repeats.
+const LEFT_OUT: [&str; 10] = [
+    "host",
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "accept-encoding",
+    "expect",
+    "te",
+    "upgrade",
+    "keep-alive",
+    "proxy-connection",
+];
+
+/// Makes a case of each recorded request that the contract answers: its method is POST and its path the contract's,
+/// behind `prefix`. `now` stands in for a time that is missing.
+///
+/// # Errors
+/// See [`HarError`].
+pub fn replay(text: &str, contract: &Contract, prefix: &str, now: Timestamp) -> Result<Recording, HarError> {
+    // Some tools write a byte-order mark.
+    let har: Har = serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
+    let path = format!("{prefix}{}", contract.register.path);
+    let (mut cases, mut origin) = (Vec::new(), String::new());
+    let mut others: Vec<String> = Vec::new();
+    for (i, entry) in har.log.entries.iter().enumerate() {
+        let uri: Option<Uri> = entry.request.url.split('#').next().and_then(|url| url.parse().ok());
+        let here = uri.filter(|uri| {
+            same_path(uri.path(), &path)
+                && entry.request.method == Method::POST.as_str()
+                && contract.matches_query(uri.query())
+        });
+        match here {
+            Some(uri) => {
+                if cases.is_empty() {
+                    let (scheme, authority) = (uri.scheme_str(), uri.authority());
+                    origin =
+                        format!("{}://{}", scheme.unwrap_or("http"), authority.map_or("", |a| a.as_str()));
+                }
+                cases.push(case(i + 1, entry, &uri, contract, prefix, now));
+            }
+            None => others.push(format!("{} {}", entry.request.method, shown(&entry.request.url))),
+        }
+    }
+    if cases.is_empty() {
+        others.dedup();
+        others.truncate(5);
+        let found = if others.is_empty() { "no requests".to_owned() } else { others.join(", ") };
+        return Err(HarError::Nothing { path, found });
+    }
+    Ok(Recording { cases, origin })
+}
+
+/// With and without the slash at the end, as the server itself sees it.
+fn same_path(one: &str, two: &str) -> bool {
+    one.strip_suffix('/').unwrap_or(one) == two.strip_suffix('/').unwrap_or(two)
+}
+
+/// A URL without its query, which may hold secrets.
+fn shown(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
+}
+
+fn case(number: usize, entry: &Entry, uri: &Uri, contract: &Contract, prefix: &str, now: Timestamp) -> Case {
+    let at = entry.started_date_time.parse().unwrap_or(now);
+    let body = body(&entry.request);
+    let tree: Json = serde_json::from_slice(&body).unwrap_or_default();
+    let (accounts, secrets) = recorded_accounts(contract, &tree);
+    let whole = uri.path_and_query().map_or("/", |p| p.as_str());
+    let request = Outgoing {
+        method: Method::POST,
+        path: whole.strip_prefix(prefix).unwrap_or(whole).to_owned(),
+        headers: headers(&entry.request.headers, &LEFT_OUT),
+        body,
+        accounts,
+        secrets,
+    };
+    let recorded = Answer {
+        status: entry.response.status,
+        headers: headers(&entry.response.headers, &[]),
+        body: content(&entry.response.content),
+        at,
+    };
+    let when = if entry.started_date_time.is_empty() { String::new() } else { format!(" of {at}") };
+    Case {
+        name: format!("har-{number}"),
+        about: format!("request {number} of the recording{when}"),
+        requests: vec![request],
+        recorded: vec![recorded],
+    }
+}
+
+fn body(request: &Request) -> Bytes {
+    let Some(data) = &request.post_data else { return Bytes::new() };
+    match &data.text {
+        Some(text) => Bytes::from(text.clone()),
+        None => {
+            let pairs = data.params.iter().map(|p| (&p.name, &p.value));
+            Bytes::from(form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish())
+        }
+    }
+}
+
+/// What was answered; nothing when the recording says that there was something but not what.
+fn content(content: &Content) -> Option<Bytes> {
+    match (&content.text, content.encoding.as_deref()) {
+        (Some(text), Some("base64")) => STANDARD.decode(text).ok().map(Bytes::from),
+        (Some(text), _) => Some(Bytes::from(text.clone())),
+        (None, _) if content.size > 0 => None,
+        (None, _) => Some(Bytes::new()),
+    }
+}
+
+fn headers(pairs: &[Pair], left_out: &[&str]) -> HeaderMap {
+    let mut out = HeaderMap::new();
+    for Pair { name, value } in pairs {
+        // `:authority` and its like are HTTP/2's.
+        let lower = name.to_ascii_lowercase();
+        if left_out.contains(&lower.as_str()) {
+            continue;
+        }
+        // Several cookies of one answer are one value with line breaks in some recordings.
+        for value in value.split('\n') {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::from_bytes(lower.as_bytes()), HeaderValue::from_bytes(value.as_bytes()))
+            {
+                out.append(name, value);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::shipped;
+    use serde_json::json;
+
+    fn entry(method: &str, url: &str) -> Json {
+        json!({
+            "startedDateTime": "2024-06-10T12:34:56.789Z",
+            "request": {
+                "method": method,
+                "url": url,
+                "headers": [
+                    { "name": ":authority", "value": "old.test" },
+                    { "name": "Content-Type", "value": "application/json" },
+                    { "name": "Content-Length", "value": "99" },
+                ],
+                "postData": { "mimeType": "application/json", "text": "{\"username\":\"ann\",\"password\":\"s3cret\"}" },
+            },
+            "response": {
+                "status": 201,
+                "headers": [{ "name": "Set-Cookie", "value": "a=1\nb=2" }],
+                "content": { "size": 18, "encoding": "base64", "text": "eyJ1c2VybmFtZSI6ImFubiJ9" },
+            },
+        })
+    }
+
+    fn replayed(entries: &[Json], prefix: &str) -> Result<Recording, HarError> {
+        let text = json!({ "log": { "version": "1.2", "entries": entries } }).to_string();
+        replay(&text, &shipped("flask").expect("flask"), prefix, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_the_contract_answers_is_replayed() {
+        let entries = [
+            entry("GET", "http://old.test/users"),
+            entry("POST", "http://old.test/login?token=x"),
+            entry("POST", "http://old.test/users/"),
+        ];
+        let Recording { cases, origin } = replayed(&entries, "").unwrap();
+        assert_eq!(origin, "http://old.test");
+        assert_eq!(cases.len(), 1);
+        assert_eq!(cases[0].name, "har-3");
+        let request = &cases[0].requests[0];
+        assert_eq!((request.path.as_str(), request.headers.len()), ("/users/", 1));
+        assert_eq!((request.accounts[0].as_str(), request.secrets[0].as_str()), ("ann", "s3cret"));
+        let answer = &cases[0].recorded[0];
+        assert_eq!(answer.body.as_deref(), Some(&br#"{"username":"ann"}"#[..]));
+        assert_eq!(answer.headers.get_all("set-cookie").iter().count(), 2);
+    }
+
+    #[test]
+    fn prefixes_are_taken_off() {
+        let cases = replayed(&[entry("POST", "http://old.test/api/users")], "/api").unwrap().cases;
+        assert_eq!(cases[0].requests[0].path, "/users");
+    }
+
+    #[test]
+    fn a_recording_of_something_else_is_said_to_be() {
+        let told = replayed(&[entry("POST", "http://old.test/login?token=x")], "").unwrap_err().to_string();
+        assert_eq!(told, "nothing in this recording is a POST to /users; it has POST http://old.test/login");
+        let contract = shipped("flask").expect("flask");
+        for bad in ["", "[]", "{\"log\":{}}"] {
+            assert!(replay(bad, &contract, "", Timestamp::UNIX_EPOCH).is_err(), "{bad}");
+        }
+    }
+}

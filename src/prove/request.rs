@@ -1,0 +1,236 @@
+//! A request to be sent: the fields' values put where the contract reads them.
+
+use crate::contract::{Media, Operation, Place, Step};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, HeaderValue, Method};
+use regex::Regex;
+use serde_json::{Map, Value as Json};
+use std::sync::LazyLock;
+
+/// The boundary of multipart bodies; no generated value contains it.
+const BOUNDARY: &str = "vestibule-prove-boundary";
+
+/// A request to be sent to both sides.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The method.
+    pub method: Method,
+    /// Path and query, without the prefix under which the API is mounted.
+    pub path: String,
+    /// Its headers, without those that every client adds.
+    pub headers: HeaderMap,
+    /// The body as it goes over the wire.
+    pub body: Bytes,
+    /// The addresses and names under which an account would be made.
+    pub accounts: Vec<String>,
+    /// What must not be shown to people: recorded passwords.
+    pub secrets: Vec<String>,
+}
+
+impl Outgoing {
+    /// Text without recorded passwords, and with tokens cut to their first letters: a report is shown around.
+    pub(super) fn clean(&self, text: &str) -> String {
+        static TOKEN: LazyLock<Regex> = LazyLock::new(|| {
+            Regex::new(r"\b(eyJ[A-Za-z0-9_-]{6})[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
+                .expect("a test compiles it")
+        });
+        let mut text = TOKEN.replace_all(text, "$1..").into_owned();
+        for secret in &self.secrets {
+            let written = Json::from(secret.as_str()).to_string();
+            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+            for form in [written.trim_matches('"'), secret.as_str(), encoded.as_str()] {
+                text = text.replace(form, "***");
+            }
+        }
+        text
+    }
+}
+
+/// One value per field of the contract; `None` is left out of the request.
+pub(super) type Values = Vec<Option<Json>>;
+
+/// Puts values where the contract reads them. `more` are members of the body that no field names.
+pub(super) fn compose(
+    operation: &Operation,
+    values: &Values,
+    media: Media,
+    more: &[(&str, Json)],
+) -> Outgoing {
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, content_type(media));
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(&operation.query);
+    let mut cookies = Vec::new();
+    let mut body = Json::Object(Map::new());
+    for (field, value) in operation.fields.iter().zip(values) {
+        let Some(value) = value else { continue };
+        match &field.from {
+            Place::Body(steps) => put(&mut body, steps, value.clone()),
+            Place::Query(name) => drop(query.append_pair(name, &plain(value))),
+            Place::Cookie(name) => {
+                let value = plain(value);
+                let encoded =
+                    percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC);
+                cookies.push(format!("{name}={encoded}"));
+            }
+            Place::Header(name) => {
+                if let Ok(value) = HeaderValue::from_bytes(plain(value).as_bytes()) {
+                    headers.insert(name.clone(), value);
+                }
+            }
+        }
+    }
+    for (name, value) in more {
+        put(&mut body, &[Step::Key((*name).to_owned())], value.clone());
+    }
+    let cookies = HeaderValue::from_str(&cookies.join("; ")).ok().filter(|line| !line.is_empty());
+    headers.extend(cookies.map(|line| (COOKIE, line)));
+    let query = query.finish();
+    let mark = if query.is_empty() { "" } else { "?" };
+    Outgoing {
+        method: Method::POST,
+        path: format!("{}{mark}{query}", operation.path),
+        headers,
+        body: write(media, &body).into(),
+        accounts: accounts(operation, values),
+        secrets: Vec::new(),
+    }
+}
+
+/// The values under which somebody would find the account again.
+pub(super) fn accounts(operation: &Operation, values: &Values) -> Vec<String> {
+    let pairs = operation.fields.iter().zip(values);
+    pairs.filter(|(field, _)| field.identifies()).filter_map(|(_, v)| v.as_ref()).map(plain).collect()
+}
+
+fn content_type(media: Media) -> HeaderValue {
+    match media {
+        Media::Multipart => {
+            HeaderValue::from_static("multipart/form-data; boundary=vestibule-prove-boundary")
+        }
+        other => HeaderValue::from_static(other.content_type()),
+    }
+}
+
+/// Writes `value` at the end of `steps`, making what is missing on the way.
+fn put(at: &mut Json, steps: &[Step], value: Json) {
+    let Some((first, rest)) = steps.split_first() else {
+        *at = value;
+        return;
+    };
+    match first {
+        Step::Key(key) => {
+            if !at.is_object() {
+                *at = Json::Object(Map::new());
+            }
+            if let Some(members) = at.as_object_mut() {
+                put(members.entry(key.as_str()).or_insert(Json::Null), rest, value);
+            }
+        }
+        Step::Pick { member, value: wanted } => {
+            if !at.is_array() {
+                *at = Json::Array(Vec::new());
+            }
+            let Some(items) = at.as_array_mut() else { return };
+            let known = items.iter().position(|item| item.get(member).and_then(Json::as_str) == Some(wanted));
+            let index = known.unwrap_or_else(|| {
+                items.push(serde_json::json!({ member: wanted }));
+                items.len() - 1
+            });
+            put(&mut items[index], rest, value);
+        }
+    }
+}
+
+/// A value as forms, queries and headers write it.
+pub(super) fn plain(value: &Json) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn write(media: Media, body: &Json) -> Vec<u8> {
+    let mut pairs = Vec::new();
+    match media {
+        Media::Json => body.to_string().into_bytes(),
+        Media::Form => {
+            flatten(body, String::new(), &mut pairs);
+            form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
+        }
+        Media::Multipart => {
+            flatten(body, String::new(), &mut pairs);
+            let part = |(name, value): &(String, String)| {
+                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+            };
+            let parts: String = pairs.iter().map(part).collect();
+            format!("{parts}--{BOUNDARY}--\r\n").into_bytes()
+        }
+    }
+}
+
+/// Members as a form writes them: `user[email]`, `tags[]`.
+fn flatten(value: &Json, name: String, out: &mut Vec<(String, String)>) {
+    match value {
+        Json::Object(members) => {
+            for (key, value) in members {
+                let name = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
+                flatten(value, name, out);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| flatten(item, format!("{name}[]"), out)),
+        Json::Null => {}
+        other => out.push((name, plain(other))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::load;
+    use serde_json::json;
+
+    const NESTED: &str = r#"
+        [register]
+        path = "/api/?action=register"
+        accepts = ["json", "form", "multipart"]
+        fields = [
+          { name = "email", from = "user.email", into = "email" },
+          { name = "phone", from = "formFields[id=phone].value", into = "extra.phone" },
+          { name = "lang", from = "query:lang", into = "extra.lang" },
+          { name = "key", from = "header:X-Key" },
+          { name = "csrf", from = "cookie:csrf" },
+          { name = "password", rules = [{ required = true }] },
+        ]
+        created.body = "{}"
+        invalid.body = "{}"
+    "#;
+
+    fn composed(media: Media) -> Outgoing {
+        let contract = load(NESTED).contract.expect("a contract");
+        let values = ["a@b.co", "+49 1", "de", "k", "c d", "p"].map(|v| Some(json!(v))).to_vec();
+        compose(&contract.register, &values, media, &[("more", json!("x"))])
+    }
+
+    #[test]
+    fn values_stand_where_the_contract_reads_them() {
+        let request = composed(Media::Json);
+        assert_eq!(request.path, "/api/?action=register&lang=de");
+        assert_eq!(request.headers["x-key"], "k");
+        assert_eq!(request.headers["cookie"], "csrf=c%20d");
+        let body: Json = serde_json::from_slice(&request.body).unwrap();
+        let fields = json!([{ "id": "phone", "value": "+49 1" }]);
+        assert_eq!(
+            body,
+            json!({ "user": { "email": "a@b.co" }, "formFields": fields, "password": "p", "more": "x" })
+        );
+        assert_eq!(request.accounts, ["a@b.co"]);
+    }
+
+    #[test]
+    fn forms_write_brackets_and_multipart_parts() {
+        let form = composed(Media::Form);
+        assert!(form.body.starts_with(b"user%5Bemail%5D=a%40b.co&"), "{:?}", form.body);
+        let parts = composed(Media::Multipart);
+        let text = String::from_utf8_lossy(&parts.body);
+        assert!(text.contains("name=\"user[email]\"\r\n\r\na@b.co\r\n") && text.ends_with("boundary--\r\n"));
+    }
+}
