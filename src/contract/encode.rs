@@ -197,8 +197,25 @@ impl Contract {
         Ok(reply)
     }
 
-    /// Writes `created`, and tells which opaque tokens the reply shows.
+    /// Writes `created`, and tells which opaque tokens the reply shows. Where what the client sent beside its account
+    /// is too much for the template, the reply is written without it.
     pub fn created(
+        &self,
+        fields: &Fields,
+        registered: &Registered,
+        mint: &Mint,
+        now: &Circumstances,
+    ) -> Result<(Reply, Vec<Minted>), EncodeError> {
+        self.created_with(fields, registered, mint, now).or_else(|error| {
+            let pairs = self.register.fields.iter().zip(&fields.inputs);
+            let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
+            let bare = Fields { inputs: stored.collect(), body: Json::Null };
+            self.created_with(&bare, registered, mint, now).map_err(|_| error)
+        })
+    }
+
+    /// The same with all data, or an error.
+    pub(super) fn created_with(
         &self,
         fields: &Fields,
         registered: &Registered,

@@ -101,7 +101,7 @@ pub const REGISTER: &[Word] = &[
         Kind::OneOf(&["ignore", "refuse", "keep"]),
         "\"ignore\"",
         "Members of the body that no field names: `ignore`, `refuse` (demand `unknown`), or `keep` (stored as extra \
-         values).",
+         values, but for privileges and passwords).",
     ),
     word(
         "reveal",
@@ -301,7 +301,7 @@ pub const REPLY: &[Word] = &[
         "headers",
         Kind::Headers,
         "none",
-        "`Set-Cookie` and `Location` are ordinary headers: paste them. `Content-Type` decides how the body is written.",
+        "`Set-Cookie` and `Location` are ordinary headers: paste them. `Content-Type` is a fixed text and decides how the body is written.",
     ),
     word(
         "body",

@@ -134,6 +134,14 @@ impl Field {
         !self.rules.is_empty() || self.into.is_some()
     }
 
+    /// Whether replies see this value of it.
+    pub(crate) fn may_show(&self, value: &Json) -> bool {
+        match self.is_typed() {
+            true => value.is_null() || self.json_type().fits(value),
+            false => !value.is_array() && !value.is_object(),
+        }
+    }
+
     /// Whether its value may stand in its own errors.
     pub(crate) fn is_shown(&self, operation: &Operation) -> bool {
         !self.secret || self.is_password() && operation.reveal.rejected_password

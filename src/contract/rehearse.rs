@@ -136,7 +136,7 @@ impl Rehearsal<'_> {
 
     fn created(&mut self, sample: &Sample) {
         let (now, registered) = (circumstances(), registered(self.contract));
-        let reply = self.contract.created(&sample.fields, &registered, &mint(), &now);
+        let reply = self.contract.created_with(&sample.fields, &registered, &mint(), &now);
         self.judge(&Outcome::Created, reply.map(|(reply, _)| reply));
         if sample.look() == Look::Answer {
             return;

@@ -348,12 +348,12 @@ pub(super) fn check_scene(
     )
 }
 
-/// `input` as messages and replies see it: without secrets, and without what is not of its field's type (templates
-/// are tried with the right types; no client may choose what they do with others).
+/// `input` as messages and replies see it: without secrets, and without what is not of its field's type, or a list
+/// where no type is asked for (templates are tried with these; no client may choose what they do with others).
 pub(super) fn shown_inputs(operation: &Operation, fields: Option<&Fields>) -> Value {
     let value = |i: usize| {
         let input = fields.and_then(|f| f.inputs.get(i)).and_then(Option::as_ref);
-        seen(input.filter(|v| v.is_null() || operation.fields[i].json_type().fits(v)))
+        seen(input.filter(|v| operation.fields[i].may_show(v)))
     };
     let shown = operation.fields.iter().enumerate().filter(|(_, f)| !f.secret);
     Room::value("input", shown.map(|(i, f)| (f.name.clone(), value(i))).collect())
