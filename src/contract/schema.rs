@@ -4,7 +4,7 @@
 //! and what must hold across words are for `contract check`.
 
 use super::Outcome;
-use super::language::{self, DEMANDS, Kind, Word};
+use super::language::{self, DEMANDS, Kind, OWN_DEMANDS, Word};
 use serde_json::{Map, Value as Json, json};
 
 /// Where the schema keeps the table of an outcome, which stands in many places.
@@ -112,9 +112,9 @@ fn kind(word: &Word) -> Map<String, Json> {
     }
 }
 
-/// The catalogue: one entry per demand, and one for members that no field names.
+/// The catalogue: one entry per demand, the server's own included.
 fn says(words: &'static [Word]) -> Json {
-    let demands = DEMANDS.iter().copied().chain(["unknown"]);
+    let demands = DEMANDS.iter().chain(OWN_DEMANDS).copied();
     let properties: Map<String, Json> = demands.map(|d| (d.to_owned(), table(words).into())).collect();
     json!({ "type": "object", "properties": properties, "additionalProperties": false })
 }
