@@ -14,7 +14,7 @@ fn prove(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_vestibule"))
         .args(["contract", "prove"])
         .args(arguments)
-        .env_remove("VESTIBULE_CONFIG")
+        .env_clear()
         .stdin(Stdio::null())
         .output()
         .expect("vestibule runs")

@@ -34,11 +34,11 @@ fn types(source: &mut Source<'_>, rules: &[Table]) {
 }
 
 fn lengths(source: &mut Source<'_>, rule: &Table) {
-    if let (Some(least), Some(most)) = (rule.integer("min_length"), rule.integer("max_length")) {
-        if least > most {
-            let label = format!("shorter than `min_length`, {least}");
-            source.error("nothing is that long", rule.key_span("max_length"), label);
-        }
+    if let (Some(least), Some(most)) = (rule.integer("min_length"), rule.integer("max_length"))
+        && least > most
+    {
+        let label = format!("shorter than `min_length`, {least}");
+        source.error("nothing is that long", rule.key_span("max_length"), label);
     }
 }
 

@@ -271,7 +271,6 @@ fn whatever_the_proof_accepts_renders_to_json() {
             }
         }
     }
-    eprintln!("{count:?}");
     assert!(count.accepted * 100 > count.tried, "hardly anything was tried: {count:?}");
     assert!(count.refused_broken > 0, "without the proof something must break: {count:?}");
 }
