@@ -94,7 +94,7 @@ impl FileArgs {
     /// Merges all layers with these flags on top.
     ///
     /// # Errors
-    /// [`Problems`](crate::config::Problems), or a variable that is no UTF-8.
+    /// [`Problems`], or a variable that is no UTF-8.
     pub fn load(self, caller: &Caller) -> anyhow::Result<Loaded> {
         load(Vec::new(), self, caller)
     }
@@ -104,7 +104,7 @@ impl StoreArgs {
     /// Merges all layers with these flags on top.
     ///
     /// # Errors
-    /// [`Problems`](crate::config::Problems), or a variable that is no UTF-8.
+    /// [`Problems`], or a variable that is no UTF-8.
     pub fn load(self, caller: &Caller) -> anyhow::Result<Loaded> {
         load(
             self.database.map(|url| flag("database", url, "--database")).into_iter().collect(),
@@ -118,7 +118,7 @@ impl ServerArgs {
     /// Merges all layers with these flags on top.
     ///
     /// # Errors
-    /// [`Problems`](crate::config::Problems), or a variable that is no UTF-8.
+    /// [`Problems`], or a variable that is no UTF-8.
     pub fn load(self, caller: &Caller) -> anyhow::Result<Loaded> {
         let (loaded, problems) = self.read(caller)?;
         if problems.is_empty() { Ok(loaded) } else { Err(problems.into()) }

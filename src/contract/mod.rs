@@ -1,8 +1,9 @@
 //! The contract language: one TOML file says how one sign-up endpoint talks.
 //!
 //! A rule is a small JSON-Schema object with its own message. An outcome is a named reply. A body is your old
-//! response, pasted, with its values replaced. [`load`] reads and proves a file; [`Contract::decode`] turns a request
-//! into [`Fields`] or a [`Refusal`]; [`Contract::encode`] turns a named outcome into a [`Reply`].
+//! response, pasted, with its values replaced. [`load()`] reads and proves a file; [`Contract::decode`] turns a request
+//! into [`Fields`] or a [`Refusal`]; [`Contract::created`] and
+//! [`Contract::refusal`] turn a named outcome into a [`Reply`].
 //!
 //! Reading order: `language` (the words), `load` (file to contract), `template` (bodies and expressions), `rehearse`
 //! (the dry run), `body` and `decode` (request to fields), `rules`, `encode`; then what is told about a contract:

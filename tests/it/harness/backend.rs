@@ -50,10 +50,11 @@ impl Backend {
         let script = "\"$@\" </dev/null & child=$!; exec >&-; cat >/dev/null; kill $child; wait $child";
         shell.args(["-c", script, "sh"]);
         // What configures the tests is not for the program: it refuses variables that it does not know.
-        let ours = std::env::vars_os()
-            .map(|(name, _)| name)
-            .filter(|name| name.to_str().is_some_and(|name| name.starts_with("VESTIBULE_")));
-        ours.for_each(|name| drop(shell.env_remove(name)));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("VESTIBULE_")) {
+                shell.env_remove(name);
+            }
+        }
         shell.arg(program.get_program()).args(program.get_args());
         shell.envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))));
         let mut shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell starts");
