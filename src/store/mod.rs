@@ -4,7 +4,7 @@
 //! lists its own so that a test can prepare them all ([`Store::prepare_all`]).
 //!
 //! What holds on both engines:
-//! - A registration is one transaction: user, keys, event and tokens, all or nothing. Nobody asks first whether a
+//! - A registration is one transaction: user, keys, event, tokens and kept answer, all or nothing. Nobody asks first whether a
 //!   key is free; the primary key of `user_keys` decides, and only after its refusal one look-up tells all
 //!   collisions.
 //! - Success is told only after the commit is durable, and a lost connection or disk while committing is told as
@@ -18,11 +18,14 @@ mod postgres;
 mod sqlite;
 mod url;
 
-pub use account::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, Who};
+pub use account::{
+    AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Who,
+};
 pub use error::{Fault, OpenError, RegisterError, StoreError};
 pub use url::{DatabaseUrl, UrlError};
 
 use crate::user::{Key, User};
+use jiff::Timestamp;
 
 /// A constant SQL statement. The type's name is how a test finds every one of them.
 type Sql = &'static str;
@@ -97,6 +100,31 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.collisions(keys).await,
             Store::Postgres(store) => store.collisions(keys).await,
+        }
+    }
+
+    /// The answer that is kept under this digest, `None` when there is none at `now`.
+    ///
+    /// An answer is given back only after a durable write of its own. That a row can be read does not prove that it is
+    /// durable: a synchronous standby may not have it yet. A commit that came later and is durable proves it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.repeat(digest, now).await,
+            Store::Postgres(store) => store.repeat(digest, now).await,
+        }
+    }
+
+    /// Removes kept answers that have expired by `now`, at most a thousand, and counts them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.purge(now).await,
+            Store::Postgres(store) => store.purge(now).await,
         }
     }
 

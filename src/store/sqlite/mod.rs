@@ -4,21 +4,25 @@ mod file;
 mod open;
 mod read;
 mod register;
+mod repeat;
 mod writer;
 
 use std::sync::Arc;
 
-use super::account::{NewAccount, Sealed, Who};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::url::SqliteFile;
 use super::{Opening, Sql};
 use crate::user::{Key, User};
 use read::Readers;
 use register::Registration;
-use writer::Writer;
+use writer::{Write, Writer};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
 
 /// An open SQLite file.
 #[derive(Clone, Debug)]
@@ -64,6 +68,28 @@ impl Sqlite {
     pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
         let keys = keys.to_vec();
         self.0.readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await
+    }
+
+    pub(super) async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {
+        let known = self.0.readers.read(move |connection| Ok(repeat::is_known(connection, &digest)?)).await?;
+        if !known {
+            return Ok(None);
+        }
+        self.write(move |connection| repeat::repeat(connection, &digest, now)).await
+    }
+
+    pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |connection| repeat::purge(connection, now)).await
+    }
+
+    /// Writes something that is not an account, durably.
+    async fn write<R: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (work, answer) = Write::new(write);
+        self.0.writer.send(Box::new(work)).await?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::process::GUARD;
 
@@ -51,6 +51,13 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
         Client(BufReader::new(TcpStream::connect(address).await.expect("the server listens")))
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn from(own: SocketAddr, address: SocketAddr) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(own).expect("an address of this machine");
+        Client(BufReader::new(socket.connect(address).await.expect("the server listens")))
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {

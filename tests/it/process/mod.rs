@@ -4,6 +4,7 @@ mod configuration;
 mod leaving;
 mod logs;
 mod races;
+mod repetition;
 mod routes;
 mod secrets;
 mod sign_up;

@@ -6,4 +6,5 @@ mod pgbouncer;
 mod postgres;
 mod races;
 mod records;
+mod repetitions;
 mod sqlite;
