@@ -26,6 +26,7 @@ mod target;
 use std::net::SocketAddr;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Measures sign-up servers.
 #[derive(Parser)]
@@ -60,10 +61,12 @@ enum Command {
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
+    let mut terminated = signal(SignalKind::terminate())?;
     tokio::select! {
         result = run(Cli::parse().command) => result,
         // Falling out of here stops the servers that were started.
         _ = tokio::signal::ctrl_c() => anyhow::bail!("interrupted"),
+        _ = terminated.recv() => anyhow::bail!("terminated"),
     }
 }
 

@@ -37,6 +37,9 @@ pub struct SuiteArgs {
     /// The folder with the other servers' sources
     #[arg(long, default_value = "bench/peers")]
     peers: PathBuf,
+    /// Only these of them, by folder, in the section `peers`
+    #[arg(long, value_delimiter = ',')]
+    only_peers: Vec<String>,
     /// The file for the result; standard output unless given
     #[arg(long)]
     write: Option<PathBuf>,
@@ -62,6 +65,7 @@ pub async fn run(args: SuiteArgs) -> anyhow::Result<()> {
         users: args.users,
         postgres: args.postgres,
         peers: args.peers,
+        only_peers: args.only_peers,
     };
     let mut result = json!({
         "date": Clock::system().now().to_string(), "machine": machine(), "sections": {},

@@ -48,6 +48,8 @@ pub struct Bench {
     pub postgres: Option<String>,
     /// The folder with the peers' sources.
     pub peers: PathBuf,
+    /// Folders of the peers to measure; all when empty.
+    pub only_peers: Vec<String>,
 }
 
 impl Section {

@@ -65,7 +65,9 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Value> {
         target.name = format!("Vestibule (A2), {}", target.database.store());
         targets.push(target);
     }
-    for peer in &PEERS {
+    let wanted =
+        |peer: &&Peer| bench.only_peers.is_empty() || bench.only_peers.iter().any(|p| p == peer.folder);
+    for peer in PEERS.iter().filter(wanted) {
         progress!("peers: starting {}", peer.name);
         match start(bench, peer).await {
             Ok(target) => targets.push(target),
