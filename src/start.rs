@@ -69,6 +69,7 @@ impl<'l> Plan<'l> {
     pub fn of(loaded: &'l Loaded, problems: Problems, colour: bool) -> Result<Plan<'l>, StartError> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
+        check.door();
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");

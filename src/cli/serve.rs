@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract;
-use crate::http::{self, Drained, Ending, Limits};
+use crate::http::{self, Drained, Ending, Entrance, Limits, Proxies};
 use crate::start::{Plan, StartError, Started};
 
 /// Run the server
@@ -76,7 +76,7 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
     let admin = admin.map(|admin| admin.serve(&config.limits, &app));
     let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
     let connections = app.metrics.connections.clone();
-    let drained = http::serve_counted(listener, router, limits(&config.limits), ending, &connections).await;
+    let drained = http::serve_counted(listener, router, entrance(config), ending, &connections).await;
     let left = config.shutdown_grace.saturating_sub(asked.await.context("waiting for a signal")?.elapsed());
     app.tasks.close();
     let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
@@ -140,6 +140,14 @@ fn refused(error: StartError) -> anyhow::Error {
         StartError::Refused(report) => Failure::Report(report).into(),
         StartError::Pool(_) => Failure::refused(error),
         StartError::Store(_) | StartError::Secret { .. } => Failure::unavailable(error),
+    }
+}
+
+fn entrance(config: &Config) -> Entrance {
+    Entrance {
+        limits: limits(&config.limits),
+        proxies: Proxies::new(&config.trusted_proxies, config.proxy_header),
+        proxy_protocol: config.proxy_protocol,
     }
 }
 

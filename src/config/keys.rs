@@ -40,6 +40,9 @@ macro_rules! key {
 /// In the order of `config.default.toml`.
 pub const KEYS: &[Key] = &[
     key!(listen),
+    key!(trusted_proxies),
+    key!(proxy_header),
+    key!(proxy_protocol),
     key!(admin_listen),
     // Hidden although it may be a flag: an address may carry a password.
     Key { secret: true, ..key!(database) },

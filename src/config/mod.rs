@@ -12,6 +12,7 @@ mod layers;
 mod merge;
 mod mount;
 mod problem;
+mod proxies;
 mod quantity;
 mod secret;
 mod setting;
@@ -24,6 +25,8 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::network::Network;
 
 pub use keys::{KEYS, Key};
 pub use layers::{Flag, Loaded, Sources};
@@ -41,6 +44,12 @@ pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
 pub struct Config {
     /// Address and port to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// The proxies that are believed when they say whose request they pass on.
+    pub trusted_proxies: Vec<Network>,
+    /// Where they say it.
+    pub proxy_header: ProxyHeader,
+    /// Whether connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// Address and port of `/metrics`; `None` serves none.
     pub admin_listen: Option<SocketAddr>,
     /// Where accounts are kept; only the scheme has been checked.
@@ -119,6 +128,16 @@ pub enum Engine {
     Portable,
 }
 
+/// The one request header in which trusted proxies name their client; the other one is never read, because a proxy
+/// that does not write it passes on whatever its client wrote there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`: a custom of most proxies.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -155,6 +174,9 @@ impl Config {
         let nothing = Duration::ZERO;
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::Forwarded,
+            proxy_protocol: false,
             admin_listen: None,
             database: DatabaseAddress::default(),
             contracts: Vec::new(),

@@ -1,6 +1,7 @@
 //! The five steps of a registration, written once for all contracts.
 
 use super::body::{BodyError, collect};
+use super::caller::Caller;
 use super::line::Line;
 use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
@@ -38,9 +39,10 @@ pub(super) async fn answer(
     let app = server.app.clone();
     let circumstances = circumstances(&app, &parts);
     let request_id = circumstances.request_id.clone();
+    let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
-        let line = Line::new(&app, &circumstances, None);
+        let line = Line::new(&app, &circumstances, caller, None);
         line.ends("not_found", 404);
         let mut response = problem(StatusCode::NOT_FOUND, "Nothing answers here.");
         if !is_read(&parts, body, app.body_limit).await {
@@ -49,7 +51,7 @@ pub(super) async fn answer(
         line.answered();
         return guarded(response, &request_id);
     };
-    let line = Arc::new(Line::new(&app, &circumstances, Some(&mounted)));
+    let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
     let exchange = Exchange { app, mounted, circumstances, line };
     let response = match exchange.run(&parts, body).await {
         Ok(reply) => {

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Peer, Signals};
+use super::entrance::Entrance;
 use super::limits::Limits;
 use super::refusal::Refusals;
 use crate::metrics::Connections;
@@ -59,22 +60,23 @@ pub struct Ending {
 /// Serves `router` on `listener` until the shutdown begins, counting `connections`.
 ///
 /// Then the listening socket closes, idle connections close at once, busy ones finish the request in hand, and
-/// whatever is left after `grace` is cut. Every request carries a [`Peer`] extension and a body that fails with
-/// [`BodyError`](super::BodyError) at its deadline.
+/// whatever is left after `grace` is cut. Every request carries [`Peer`] and [`Caller`](super::Caller) extensions and a
+/// body that fails with [`BodyError`](super::BodyError) at its deadline.
 pub async fn serve_counted(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    entrance: impl Into<Entrance>,
     Ending { shutdown, grace }: Ending,
     connections: &Connections,
 ) -> Drained {
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
+    let entrance = Arc::new(entrance.into());
     let door = Door {
-        places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+        places: Arc::new(Semaphore::new(entrance.limits.connections.min(Semaphore::MAX_PERMITS))),
         refusals: Refusals::new(),
         open: TaskTracker::new(),
         router,
-        limits,
+        entrance,
         signals,
         connections: connections.clone(),
     };
@@ -118,7 +120,7 @@ struct Door {
     refusals: Refusals,
     open: TaskTracker,
     router: Router,
-    limits: Limits,
+    entrance: Arc<Entrance>,
     signals: Signals,
     connections: Connections,
 }
@@ -136,7 +138,7 @@ impl Door {
         // gone, and the first read will say so.
         let _ = stream.set_nodelay(true);
         let connection =
-            connection::run(stream, peer, self.router.clone(), self.limits, self.signals.clone());
+            connection::run(stream, peer, self.router.clone(), self.entrance.clone(), self.signals.clone());
         self.open.spawn(async move {
             connection.await;
             drop((place, open));

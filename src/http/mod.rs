@@ -2,15 +2,20 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `connection` runs one
-//! of them, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `arrival` reads what stands
+//! before HTTP, `connection` runs one of them, `caller` says whose requests they are, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
 //! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts.
 
 mod listener;
 mod refusal;
 
+mod arrival;
+mod caller;
 mod connection;
+mod entrance;
+mod forwarded;
+mod proxy_protocol;
 mod stream;
 
 mod body;
@@ -25,7 +30,9 @@ mod reply;
 mod routes;
 
 pub use body::{BodyError, RequestBody, collect};
+pub use caller::{Caller, Proxies};
 pub use connection::Peer;
+pub use entrance::Entrance;
 pub use limits::Limits;
 pub use listener::{Drained, Ending, serve, serve_counted};
 pub use reply::whole;

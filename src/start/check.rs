@@ -142,6 +142,21 @@ impl<'c> Check<'c> {
         }
     }
 
+    pub(super) fn door(&mut self) {
+        let config = &self.loaded.config;
+        if config.proxy_protocol && config.trusted_proxies.is_empty() {
+            let hint = "set `trusted_proxies` to the addresses of your proxies".to_owned();
+            self.refuse("proxy_protocol", "lets nobody in, because no proxy is trusted", Some(hint));
+        }
+        if config.trusted_proxies.is_empty() && !config.listen.ip().is_loopback() {
+            self.warnings.push(format!(
+                "{} is reachable from other machines without encryption, and no proxy is declared: passwords would cross \
+                 the network in the open; put a proxy with TLS in front and name it in `trusted_proxies`",
+                config.listen
+            ));
+        }
+    }
+
     pub(super) fn database(&mut self) -> Option<DatabaseUrl> {
         let address = self.loaded.config.database.clone();
         DatabaseUrl::parse(address.expose())
