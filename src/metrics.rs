@@ -24,6 +24,9 @@ pub const BODY_TIMEOUT: &str = "body_timeout";
 /// The outcome of a request whose client left before anything came of it.
 pub const ABANDONED: &str = "abandoned";
 
+/// The outcome of a request that a page of another site made.
+pub const CROSS_SITE: &str = "cross_site";
+
 /// The numbers of one server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -174,7 +177,7 @@ fn register_requests(
         durations.get_or_create_owned(&labels)
     };
     let requests = contracts.into_iter().map(|(contract, names)| {
-        let ends = [BODY_TIMEOUT, ABANDONED].map(str::to_owned);
+        let ends = [BODY_TIMEOUT, ABANDONED, CROSS_SITE].map(str::to_owned);
         let counted = names.into_iter().chain(ends).map(|name| (name.clone(), outcome(&contract, &name)));
         Requests {
             outcomes: counted.collect(),

@@ -1,6 +1,7 @@
 //! The command line: one file per sub-command. Only here and in `main` is anything printed or the process looked at.
 
 mod calibrate;
+mod certificate;
 mod completions;
 mod config;
 mod contract;
@@ -10,6 +11,7 @@ mod open_files;
 mod outcome;
 mod serve;
 mod settings;
+mod sockets;
 mod user;
 
 use std::ffi::OsString;

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY};
+use axum::http::{HeaderValue, Request, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -22,15 +22,19 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::arrival::arrive;
+use super::arrival::{Wire, arrive};
 use super::body::RequestBody;
 use super::entrance::Entrance;
+use super::http2;
 use super::pace::{HeadTimer, Pace};
-use super::stream::Stream;
+use super::stream::{LINGER, Stream};
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
 /// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).
 const HEAD_BYTES: usize = 16 * 1024;
+
+/// Said on TLS: for a year browsers will not try without (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// How long a connection goes on reading when it should finish. A request that lies in the socket by then counts as
 /// accepted, but the runtime may not know of it yet: it learns about arrivals and the end of this wait in one place,
@@ -59,10 +63,10 @@ pub(super) struct Signals {
 
 /// What the requests of one connection have in common.
 #[derive(Clone)]
-struct Guest {
-    peer: Peer,
+pub(super) struct Guest {
+    pub(super) peer: Peer,
     router: Router,
-    entrance: Arc<Entrance>,
+    pub(super) entrance: Arc<Entrance>,
     pace: Arc<Pace>,
 }
 
@@ -77,14 +81,27 @@ pub(super) async fn run(
     let arrived = tokio::select! {
         biased;
         arrived = arrive(stream, peer, &entrance) => arrived,
-        () = signals.finish.cancelled() => return,
+        // Who has begun a handshake has come before the end, and may finish it.
+        () = async {
+            signals.finish.cancelled().await;
+            tokio::time::sleep(LINGER).await;
+        } => return,
     };
-    match arrived {
-        Ok((stream, peer)) => {
-            let pace = Pace::new(&entrance.limits);
-            http1(stream, Guest { peer, router, entrance, pace }, signals).await;
+    let (wire, peer) = match arrived {
+        Ok(arrived) => arrived,
+        Err(error) => {
+            tracing::debug!(peer = %peer.0, %error, "connection refused");
+            return;
         }
-        Err(error) => tracing::debug!(peer = %peer.0, %error, "connection refused"),
+    };
+    let pace = Pace::new(&entrance.limits);
+    let is_http2 = wire.is_http2();
+    let guest = Guest { peer, router, entrance, pace };
+    match wire {
+        Wire::Plain(stream) => http1(stream, guest, signals).await,
+        // In boxes, because they are large, and plain connections should not pay for them.
+        Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, signals)).await,
+        Wire::Tls(stream) => Box::pin(http1(stream, guest, signals)).await,
     }
 }
 
@@ -94,7 +111,7 @@ where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let (limits, pace, peer) = (guest.entrance.limits, guest.pace.clone(), guest.peer);
-    let stream = Stream::new(io, pace.clone(), limits.write_timeout);
+    let stream = Stream::new(io, pace.clone(), limits.write_timeout, guest.entrance.tls.is_some());
     let mut http = http1::Builder::new();
     // Which of the two it is to be at a time, `HeadTimer` decides; hyper only has to know that there is one.
     http.timer(HeadTimer(pace)).header_read_timeout(limits.header_timeout);
@@ -130,14 +147,21 @@ where
 
 impl Guest {
     /// Hands one request to the router, with whose it is and its body's deadline.
-    async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+    pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let deadline = Instant::now() + self.entrance.limits.body_timeout;
         let caller = self.entrance.proxies.caller(self.peer.0.ip(), request.headers());
         let mut request = request.map(|body| RequestBody::new(body, deadline, self.pace.clone()));
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(caller);
+        let version = request.version();
         let mut response = self.router.oneshot(request).await?;
-        if self.pace.has_body_failed() {
+        if self.entrance.tls.is_some() {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+        if version == Version::HTTP_2 {
+            // It has no such header (RFC 9113, section 8.2.2), and requests do not depend on each other.
+            response.headers_mut().remove(CONNECTION);
+        } else if self.pace.has_body_failed() {
             // The rest of that body cannot be told from a next request; the client should know that this is the end.
             response = last(response);
         }

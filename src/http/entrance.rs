@@ -2,6 +2,7 @@
 
 use super::caller::Proxies;
 use super::limits::Limits;
+use super::tls::Tls;
 
 /// What a listener expects of a connection, and what it allows it.
 #[derive(Clone, Debug)]
@@ -13,11 +14,13 @@ pub struct Entrance {
     /// Whether each connection begins with a PROXY protocol header, version 2, from one of `proxies`; one without it
     /// is closed.
     pub proxy_protocol: bool,
+    /// What TLS is spoken with; `None` speaks plain HTTP/1.1.
+    pub tls: Option<Tls>,
 }
 
 impl From<Limits> for Entrance {
-    /// Without anybody in between.
+    /// Plain HTTP, without anybody in between.
     fn from(limits: Limits) -> Entrance {
-        Entrance { limits, proxies: Proxies::none(), proxy_protocol: false }
+        Entrance { limits, proxies: Proxies::none(), proxy_protocol: false, tls: None }
     }
 }

@@ -69,11 +69,11 @@ pub(super) async fn answer(
 
 /// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
 /// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
-async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
+pub(super) async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
     !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
 }
 
-fn circumstances(app: &App, parts: &Parts) -> Circumstances {
+pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     let now = app.clock.now();
     Circumstances {
         now,
