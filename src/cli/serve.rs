@@ -32,7 +32,7 @@ Examples:
   vestibule serve --contract knex@/v1 --contract ./ours.toml@/v2
   vestibule serve --set passwords.workers=2 --set log.format=json
 
-SIGTERM and SIGINT finish what was accepted, and exit with 0.")]
+SIGTERM and SIGINT finish what was accepted, and exit with 0. SIGHUP reads the TLS certificate again.")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     server: ServerArgs,

@@ -23,7 +23,6 @@ use super::connection::{Guest, Signals};
 use super::frames::Frames;
 use super::limits::Limits;
 use super::patience::Patience;
-use super::stream::LINGER;
 
 /// Requests at a time.
 const STREAMS: u32 = 64;
@@ -43,6 +42,8 @@ const BROKEN: usize = 64;
 /// When nothing was heard for so long, the client is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
 const PONG: Duration = Duration::from_secs(10);
+/// How long a client that has nothing in hand may take to leave, once it was told that the connection ends.
+const LEAVE: Duration = Duration::from_secs(5);
 
 /// Serves HTTP/2 on `io` until either side ends it. A panic in a handler ends its request, and no other.
 pub(super) async fn serve<T>(io: T, guest: Guest, signals: Signals)
@@ -156,7 +157,7 @@ impl Activity {
         let patience = match now {
             Now { replying: 1.., .. } => Some(limits.write_timeout),
             Now { in_hand: 1.., .. } => None,
-            _ if closing => Some(LINGER),
+            _ if closing => Some(LEAVE),
             Now { any: false, .. } => Some(limits.header_timeout),
             _ => Some(limits.idle_timeout),
         };
@@ -165,7 +166,7 @@ impl Activity {
 
     /// When to ask for a verdict. Whatever happens before then only postpones it, by the shortest patience at least.
     fn next_look(&self, limits: &Limits, closing: bool) -> Instant {
-        let shortest = limits.write_timeout.min(limits.idle_timeout).min(LINGER);
+        let shortest = limits.write_timeout.min(limits.idle_timeout).min(LEAVE);
         match self.patience(limits, closing) {
             (Some(patience), since) => since + patience,
             (None, _) => Instant::now() + shortest,

@@ -47,7 +47,7 @@ impl Raw {
 
     /// Sends until the connection ends, at most `most` times what `piece` gives for a number; reads on the way, as the
     /// answers would fill the pipe. Whether it ended.
-    async fn is_cut(self, most: u32, piece: impl Fn(u32) -> Vec<u8>) -> bool {
+    async fn ends_during(self, most: u32, piece: impl Fn(u32) -> Vec<u8>) -> bool {
         let (mut reader, mut writer) = tokio::io::split(self.0);
         let ended = async {
             let mut scratch = [0; 16 * 1024];
@@ -86,7 +86,7 @@ async fn survives(what: &str, most: u32, piece: impl Fn(u32) -> Vec<u8>) {
     let server = serving(&Database::sqlite(), &pair).with(&PATIENT).start();
     let honest = connect(&server, &pair).await;
     let attacker = Raw::connect(&server, &pair, &[]).await;
-    let flood = attacker.is_cut(most, piece);
+    let flood = attacker.ends_during(most, piece);
     let mut flood = std::pin::pin!(flood);
     let mut answered = 0;
     let cut = loop {
@@ -154,25 +154,25 @@ async fn h1_empty_pieces_of_a_body_end_the_connection() {
 }
 
 #[tokio::test]
-async fn h1_a_client_that_does_not_take_its_reply_is_cut() {
+async fn h1_a_client_that_does_not_take_its_reply_ends_during() {
     let pair = Pair::new();
     let server = serving(&Database::sqlite(), &pair).with(&["--set", "limits.write_timeout=50ms"]).start();
     // SETTINGS_INITIAL_WINDOW_SIZE 0: nothing of any body may be sent.
     let attacker = Raw::connect(&server, &pair, &[0, 4, 0, 0, 0, 0]).await;
     let request = frame(HEADERS, END_HEADERS | END_STREAM, 1, &head(2, "/healthz"));
-    assert!(attacker.is_cut(1, |_| request.clone()).await);
+    assert!(attacker.ends_during(1, |_| request.clone()).await);
 }
 
 #[tokio::test]
-async fn h1_a_silent_or_slow_http2_client_is_cut() {
+async fn h1_a_silent_or_slow_http2_client_ends_during() {
     let pair = Pair::new();
     let server = serving(&Database::sqlite(), &pair).with(&["--set", "limits.header_timeout=50ms"]).start();
     let silent = Raw(pair.connect(server.address, &["h2"]).await.expect("a handshake"));
-    assert!(silent.is_cut(0, |_| Vec::new()).await, "no preface");
+    assert!(silent.ends_during(0, |_| Vec::new()).await, "no preface");
     let idle = Raw::connect(&server, &pair, &[]).await;
-    assert!(idle.is_cut(0, |_| Vec::new()).await, "no request");
+    assert!(idle.ends_during(0, |_| Vec::new()).await, "no request");
     let slow = Raw::connect(&server, &pair, &[]).await;
-    assert!(slow.is_cut(1, |_| frame(HEADERS, 0, 1, &head(2, "/healthz"))).await, "half a head");
+    assert!(slow.ends_during(1, |_| frame(HEADERS, 0, 1, &head(2, "/healthz"))).await, "half a head");
 }
 
 #[tokio::test]

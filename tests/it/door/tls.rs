@@ -241,7 +241,7 @@ fn an_old_certificate_is_warned_about() {
     let log = |pair: &Pair| serve(pair).stop().0.err;
     assert!(log(&until(2020)).contains("certificate.pem expired at 2020-01-01T00:00:00Z"));
     assert!(!log(&until(2090)).contains("expire"));
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(10 * 24 + 1);
+    let soon = vestibule::clock::Clock::system().now() + jiff::SignedDuration::from_hours(10 * 24 + 1);
     let soon = Pair::with(|params| {
         params.not_after =
             rcgen::date_time_ymd(1970, 1, 1) + std::time::Duration::from_secs(soon.as_second() as u64);
