@@ -18,11 +18,13 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 use super::connection::{Guest, Signals};
 use super::frames::Frames;
 use super::limits::Limits;
 use super::patience::Patience;
+use super::stream::LINGER;
 
 /// Requests at a time.
 const STREAMS: u32 = 64;
@@ -58,6 +60,7 @@ where
         frames: Frames::new(Instant::now()),
         activity: activity.clone(),
         patience: Patience::new(limits.write_timeout),
+        lingering: None,
     };
     let seen = activity.clone();
     let service = service_fn(move |request| {
@@ -251,6 +254,8 @@ struct Watched<T> {
     frames: Frames,
     activity: Arc<Activity>,
     patience: Patience,
+    /// How long the client may go on sending, once our side has ended.
+    lingering: Option<Pin<Box<Sleep>>>,
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
@@ -291,8 +296,25 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         self.patience.unless_stalled(cx, outcome)
     }
 
+    /// Ends our side, and reads away what the client has still to say (its own GOAWAY at the least): a socket that is
+    /// closed with unread bytes is reset, and that can destroy the last reply (RFC 9112, section 9.6).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
-        self.patience.unless_stalled(cx, outcome)
+        let Watched { io, patience, lingering, .. } = &mut *self;
+        if lingering.is_none() {
+            let outcome = Pin::new(&mut *io).poll_shutdown(cx);
+            ready!(patience.unless_stalled(cx, outcome))?;
+        }
+        let until = lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut scratch = [0; 4096];
+        loop {
+            let mut scrap = ReadBuf::new(&mut scratch);
+            match ready!(Pin::new(&mut *io).poll_read(cx, &mut scrap)) {
+                Ok(()) if !scrap.filled().is_empty() => {}
+                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
+            }
+        }
     }
 }
