@@ -167,12 +167,13 @@ impl Activity {
         (patience, now.since)
     }
 
-    /// When to ask for a verdict. Whatever happens before then only postpones it, by the shortest patience at least.
+    /// When to ask for a verdict: when the present patience ends, or the shortest one of a state that may follow it.
     fn next_look(&self, limits: &Limits, closing: bool) -> Instant {
-        let shortest = limits.write_timeout.min(limits.idle_timeout).min(LEAVE);
+        let shortest = limits.write_timeout.min(if closing { LEAVE } else { limits.idle_timeout });
+        let look = Instant::now() + shortest;
         match self.patience(limits, closing) {
-            (Some(patience), since) => since + patience,
-            (None, _) => Instant::now() + shortest,
+            (Some(patience), since) => look.min(since + patience),
+            (None, _) => look,
         }
     }
 
