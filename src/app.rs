@@ -1,6 +1,7 @@
 //! Everything that serves a request, built once. No logic.
 
 use crate::clock::Clock;
+use crate::config::WebOrigin;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
@@ -31,6 +32,8 @@ pub struct App {
     pub base_url: Arc<str>,
     /// The longest request body, in bytes.
     pub body_limit: usize,
+    /// The web pages of other origins that may ask.
+    pub origins: Vec<WebOrigin>,
     /// Whether `/openapi.json` and `/docs` tell about the contracts.
     pub docs: bool,
     /// The registrations under way: they outlive the requests that began them.

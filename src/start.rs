@@ -8,6 +8,7 @@ use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
+use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
@@ -48,6 +49,7 @@ pub struct Plan<'l> {
     contracts: Vec<Arc<Mounted>>,
     params: Params,
     url: DatabaseUrl,
+    tls: Option<Tls>,
     warnings: Vec<String>,
 }
 
@@ -56,6 +58,8 @@ pub struct Plan<'l> {
 pub struct Started {
     /// The server's parts.
     pub app: Arc<App>,
+    /// What the listener speaks TLS with, if it does.
+    pub tls: Option<Tls>,
     /// Sentences for the start-up log about what was done.
     pub notes: Vec<String>,
     /// Sentences for the start-up log about what somebody should look at.
@@ -70,10 +74,12 @@ impl<'l> Plan<'l> {
     pub fn of(loaded: &'l Loaded, problems: Problems, colour: bool) -> Result<Plan<'l>, StartError> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
+        check.door();
+        let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, warnings: check.warnings })
+        Ok(Plan { config: &loaded.config, contracts, params, url, tls, warnings: check.warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -81,7 +87,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, mut warnings } = self;
+        let Plan { config, contracts, params, url, tls, mut warnings } = self;
         let passwords = Pool::start(PoolSettings {
             engine: match config.passwords.engine {
                 config::Engine::Fast => Engine::Fast,
@@ -107,13 +113,14 @@ impl<'l> Plan<'l> {
             store,
             contracts,
             secrets: Arc::new(secrets(config)),
-            base_url: config.base_url.or_bound(bound).into(),
+            base_url: config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into(),
             body_limit: config.limits.body.bytes(),
+            origins: config.cors.origins.clone(),
             docs: config.docs,
             tasks: TaskTracker::new(),
             metrics,
         };
-        Ok(Started { app: Arc::new(app), notes, warnings })
+        Ok(Started { app: Arc::new(app), tls, notes, warnings })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod backup;
 mod calibrate;
+mod certificate;
 mod completions;
 mod config;
 mod contract;
@@ -12,6 +13,7 @@ mod open_files;
 mod outcome;
 mod serve;
 mod settings;
+mod sockets;
 mod user;
 
 use std::ffi::OsString;

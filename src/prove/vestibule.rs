@@ -89,6 +89,7 @@ impl Inside {
             secrets: wanted.secrets,
             base_url: wanted.base_url.into(),
             body_limit: BODY_LIMIT,
+            origins: Vec::new(),
             docs: false,
             tasks: TaskTracker::new(),
             metrics,

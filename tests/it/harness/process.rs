@@ -5,6 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -23,6 +24,8 @@ pub(crate) struct Vestibule {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     input: Vec<u8>,
+    /// A listening socket to start it with, as systemd does.
+    handed: Option<OwnedFd>,
 }
 
 /// A run that has ended.
@@ -36,7 +39,13 @@ impl Vestibule {
     /// Any command, in a new folder of its own and without a single environment variable.
     pub(crate) fn new(arguments: &[&str]) -> Vestibule {
         let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        Vestibule { folder: Folder::new(), arguments, environment: Vec::new(), input: Vec::new() }
+        Vestibule {
+            folder: Folder::new(),
+            arguments,
+            environment: Vec::new(),
+            input: Vec::new(),
+            handed: None,
+        }
     }
 
     /// `serve` on a free port and on this database.
@@ -70,6 +79,12 @@ impl Vestibule {
         self
     }
 
+    /// Hands a listening socket over (sd_listen_fds(3)): as file 3, to the process with this id.
+    pub(crate) fn handed(mut self, socket: OwnedFd) -> Vestibule {
+        self.handed = Some(socket);
+        self
+    }
+
     /// Puts a file into the working folder.
     pub(crate) fn file(self, name: &str, text: &str) -> Vestibule {
         std::fs::write(self.folder.path().join(name), text).expect("the folder can be written");
@@ -84,14 +99,15 @@ impl Vestibule {
     /// Starts the server and waits for its address.
     pub(crate) fn start(self) -> Server {
         let mut process = self.spawn();
-        const LINE: &str = "Vestibule serves on http://";
+        const LINE: &str = "Vestibule serves on ";
         let line = process.out.wait_for(LINE);
         let Some(line) = line else {
             let (ended, _) = process.ended();
             panic!("the server ended before it served, with {:?}:\n{}", ended.code, ended.err);
         };
         process.running = true;
-        let address = line[LINE.len()..].parse().expect("an address");
+        let (_, address) = line.split_once("://").expect("a scheme");
+        let address = address.parse().expect("an address");
         Server { process, address }
     }
 
@@ -101,19 +117,32 @@ impl Vestibule {
     }
 
     fn spawn(self) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
+        let program = env!("CARGO_BIN_EXE_vestibule");
+        let mut command = match &self.handed {
+            None => Command::new(program),
+            Some(_) => {
+                // Only the process itself knows its id before it is the program.
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 0</dev/null"]);
+                shell.arg(program);
+                shell
+            }
+        };
+        let input = self.handed.map_or_else(Stdio::piped, Stdio::from);
+        let mut child = command
             .args(&self.arguments)
             .env_clear()
             .envs(self.environment)
             .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut input = child.stdin.take().expect("standard input is piped");
-        // Whoever does not read it may close it.
-        let _ = input.write_all(&self.input);
+        if let Some(mut input) = child.stdin.take() {
+            // Whoever does not read it may close it.
+            let _ = input.write_all(&self.input);
+        }
         let out = Lines::of(child.stdout.take().expect("standard output is piped"));
         let err = Lines::of(child.stderr.take().expect("standard error is piped"));
         Process { child, out, err, folder: Some(self.folder), running: false }
@@ -181,6 +210,14 @@ impl Server {
         let sent =
             Command::new("kill").args([&format!("-{name}"), &self.process.child.id().to_string()]).status();
         assert!(sent.expect("kill runs").success(), "the process is not there any more");
+    }
+
+    /// How much memory it has in use (VmRSS of proc_pid_status(5)), in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
+        line.split_whitespace().next().expect("a number").parse().expect("a number")
     }
 
     /// Waits for a line on standard error that contains `text`.

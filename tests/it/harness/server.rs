@@ -60,6 +60,7 @@ impl Server {
             secrets: Arc::new(secrets),
             base_url: "https://accounts.example.com".into(),
             body_limit: 64 * 1024,
+            origins: Vec::new(),
             docs: false,
             tasks: TaskTracker::new(),
             metrics,
