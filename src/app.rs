@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::metrics::Metrics;
 use crate::password::Pool;
+use crate::steps::Steps;
 use crate::store::Store;
 use crate::token::Signer;
 use std::sync::Arc;
@@ -34,6 +35,8 @@ pub struct App {
     pub tasks: TaskTracker,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who watches the steps of a sign-up: nobody, in the program.
+    pub steps: Steps,
 }
 
 /// A contract and where it is mounted.

@@ -3,6 +3,7 @@
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
 use crate::password::{Claim, HashError, Source};
+use crate::steps::Step;
 use crate::store::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
@@ -90,6 +91,7 @@ pub async fn register(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply,
         HashError::Left => RegisterError::Left,
         other => RegisterError::Hash(other),
     })?;
+    app.steps.pass(Step::Hashed);
     let account = AccountFields {
         email: user.email.map_or_else(String::new, |e| e.as_str().to_owned()),
         username: user.username.map_or_else(String::new, |u| u.as_str().to_owned()),
@@ -161,12 +163,20 @@ impl Writer {
                 created_at: writer.circumstances.now,
                 event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
             };
-            let (seal, mint) = (writer.clone(), app.mint());
+            let (seal, mint, steps) = (writer.clone(), app.mint(), app.steps.clone());
             let begun = Instant::now();
-            let result = app.store.register(new, move |serial| seal.seal(id, serial, &mint)).await;
+            let seal = move |serial| {
+                let sealed = seal.seal(id, serial, &mint);
+                steps.pass(Step::Sealed);
+                sealed
+            };
+            let result = app.store.register(new, seal).await;
             app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
             match result {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    app.steps.pass(Step::Committed);
+                    return Ok(reply);
+                }
                 Err(crate::store::RegisterError::Taken(taken)) => {
                     let ours = |kind: &str| kind == PUBLIC_ID || generated && kind == ID;
                     let theirs: Vec<String> = kinds(&taken).into_iter().filter(|kind| !ours(kind)).collect();

@@ -10,6 +10,7 @@ use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
 use check::Check;
@@ -110,6 +111,7 @@ impl<'l> Plan<'l> {
             docs: config.docs,
             tasks: TaskTracker::new(),
             metrics,
+            steps: Steps::none(),
         };
         Ok(Started { app: Arc::new(app), notes, warnings })
     }
