@@ -6,6 +6,7 @@ mod harness;
 mod architecture;
 mod cli;
 mod docs;
+mod faults;
 mod goldens;
 mod limits;
 mod metrics;

@@ -53,6 +53,17 @@ impl Client {
         Client(BufReader::new(TcpStream::connect(address).await.expect("the server listens")))
     }
 
+    /// A connection to a server that may be gone.
+    pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
+        TcpStream::connect(address).await.map(BufReader::new).map(Client)
+    }
+
+    /// Sends a request to a server that may be gone, and reads its reply.
+    pub(crate) async fn try_ask(&mut self, request: &[u8]) -> std::io::Result<Reply> {
+        self.0.write_all(request).await?;
+        self.try_reply().await
+    }
+
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
         self.0.write_all(bytes).await.expect("the server takes it");
     }
@@ -96,7 +107,8 @@ impl Client {
 
     async fn line(&mut self) -> std::io::Result<String> {
         let mut line = String::new();
-        if self.0.read_line(&mut line).await? == 0 {
+        self.0.read_line(&mut line).await?;
+        if !line.ends_with('\n') {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -207,6 +207,11 @@ impl Server {
         self.ended()
     }
 
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.child.id()
+    }
+
     /// Waits for its end, which somebody has asked for.
     pub(crate) fn ended(self) -> (Ended, Folder) {
         self.process.ended()
@@ -214,7 +219,7 @@ impl Server {
 }
 
 /// What a stream has said so far, filled by a thread of its own.
-struct Lines(Arc<(Mutex<Said>, Condvar)>);
+pub(crate) struct Lines(Arc<(Mutex<Said>, Condvar)>);
 
 #[derive(Default)]
 struct Said {
@@ -223,7 +228,7 @@ struct Said {
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Lines {
+    pub(crate) fn of(stream: impl Read + Send + 'static) -> Lines {
         let shared: Arc<(Mutex<Said>, Condvar)> = Arc::default();
         let writer = shared.clone();
         std::thread::spawn(move || {
@@ -240,12 +245,12 @@ impl Lines {
         Lines(shared)
     }
 
-    fn so_far(&self) -> String {
+    pub(crate) fn so_far(&self) -> String {
         self.0.0.lock().expect("the thread does not panic").text.clone()
     }
 
     /// The first line that contains `text`, from where `text` begins; `None` when the stream ended without one.
-    fn wait_for(&self, text: &str) -> Option<String> {
+    pub(crate) fn wait_for(&self, text: &str) -> Option<String> {
         let found = |said: &str| {
             said.split_inclusive('\n')
                 .filter_map(|line| line.strip_suffix('\n'))

@@ -1,0 +1,141 @@
+//! Clients that sign up as fast as they are answered, and keep the journal.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::journal::Journal;
+use crate::harness::client::{Client, post};
+
+/// After an answer that is no success a client waits a moment, as a polite one does.
+const MANNERS: Duration = Duration::from_millis(5);
+
+/// How often a sign-up is tried again before the server counts as unable to decide.
+const TRIES: usize = 4000;
+
+pub(super) fn email(number: usize) -> String {
+    format!("f{number}@example.com")
+}
+
+pub(super) fn password(number: usize) -> String {
+    format!("a password {number}")
+}
+
+pub(super) fn request(number: usize) -> Vec<u8> {
+    let (email, password) = (email(number), password(number));
+    post("/users", &format!(r#"{{"email":"{email}","password":"{password}"}}"#))
+}
+
+/// Numbered sign-ups, each of another person, and what became of them.
+pub(super) struct Load {
+    pub(super) journal: Journal,
+    next: AtomicUsize,
+    answers: AtomicUsize,
+    /// Sent, and neither created nor told to be there.
+    open: Mutex<BTreeSet<usize>>,
+}
+
+impl Load {
+    pub(super) fn new() -> Arc<Load> {
+        Arc::new(Load {
+            journal: Journal::new(),
+            next: AtomicUsize::new(0),
+            answers: AtomicUsize::new(0),
+            open: Mutex::default(),
+        })
+    }
+
+    /// A number that nobody had before.
+    pub(super) fn number(&self) -> usize {
+        self.next.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// How many answers have come.
+    pub(super) fn answers(&self) -> usize {
+        self.answers.load(Ordering::Relaxed)
+    }
+
+    /// Tries one sign-up on this connection; the status that it was told.
+    pub(super) async fn sign_up(&self, client: &mut Client, number: usize) -> std::io::Result<u16> {
+        self.journal.sent(number).await;
+        self.open.lock().expect("nobody panics with it").insert(number);
+        let status = client.try_ask(&request(number)).await?.status;
+        self.journal.told(number, status).await;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        if status < 300 || status == 409 {
+            self.open.lock().expect("nobody panics with it").remove(&number);
+        }
+        Ok(status)
+    }
+
+    /// As many clients as said, each on one connection, until that one ends or `stop` is asked for.
+    pub(super) fn clients(
+        self: &Arc<Load>,
+        address: SocketAddr,
+        count: usize,
+        stop: &CancellationToken,
+    ) -> JoinSet<()> {
+        let mut clients = JoinSet::new();
+        for _ in 0..count {
+            let (load, stop) = (self.clone(), stop.clone());
+            clients.spawn(async move {
+                // A connection that ends is not made anew: its port may be somebody else's by now.
+                let Ok(mut client) = Client::try_connect(address).await else { return };
+                while !stop.is_cancelled() {
+                    match load.sign_up(&mut client, load.number()).await {
+                        Ok(200..300) => {}
+                        Ok(_) => tokio::time::sleep(MANNERS).await,
+                        Err(_) => return,
+                    }
+                }
+            });
+        }
+        clients
+    }
+
+    /// Lets some clients sign up until so many more answers have come, and ends with the last of theirs.
+    pub(super) async fn run(self: &Arc<Load>, address: SocketAddr, clients: usize, answers: usize) {
+        let (stop, goal) = (CancellationToken::new(), self.answers() + answers);
+        let clients = self.clients(address, clients, &stop);
+        while self.answers() < goal && !clients.is_empty() {
+            tokio::task::yield_now().await;
+        }
+        stop.cancel();
+        clients.join_all().await;
+    }
+
+    /// Tries again whatever was not decided, until it is.
+    pub(super) async fn resolve(&self, address: SocketAddr) {
+        let open = self.open.lock().expect("nobody panics with it").clone();
+        for number in open {
+            let mut client = Client::connect(address).await;
+            for attempt in 1.. {
+                match self.sign_up(&mut client, number).await {
+                    Ok(200..300 | 409) => break,
+                    Ok(_) => tokio::time::sleep(MANNERS).await,
+                    Err(error) => panic!("while it is tried again: {error}"),
+                }
+                assert!(attempt < TRIES, "{} is not decided", email(number));
+            }
+        }
+    }
+}
+
+/// Everybody at once: each number is signed up on a connection of its own, in turn at these addresses.
+pub(super) async fn at_once(load: &Arc<Load>, addresses: &[SocketAddr], numbers: &[usize]) {
+    let mut clients = JoinSet::new();
+    for (position, number) in numbers.iter().copied().enumerate() {
+        let (load, address) = (load.clone(), addresses[position % addresses.len()]);
+        clients.spawn(async move {
+            let mut client = Client::connect(address).await;
+            // That the server dies meanwhile is what some of the tests are about.
+            let _ = load.sign_up(&mut client, number).await;
+        });
+    }
+    clients.join_all().await;
+}
