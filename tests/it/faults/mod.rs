@@ -15,3 +15,4 @@ mod rows;
 mod server;
 
 mod kills;
+mod strace;

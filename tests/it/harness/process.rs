@@ -23,6 +23,8 @@ pub(crate) struct Vestibule {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     input: Vec<u8>,
+    /// What stands before the program in the command line.
+    above: Vec<String>,
 }
 
 /// A run that has ended.
@@ -36,7 +38,13 @@ impl Vestibule {
     /// Any command, in a new folder of its own and without a single environment variable.
     pub(crate) fn new(arguments: &[&str]) -> Vestibule {
         let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        Vestibule { folder: Folder::new(), arguments, environment: Vec::new(), input: Vec::new() }
+        Vestibule {
+            folder: Folder::new(),
+            arguments,
+            environment: Vec::new(),
+            input: Vec::new(),
+            above: Vec::new(),
+        }
     }
 
     /// `serve` on a free port and on this database.
@@ -55,6 +63,12 @@ impl Vestibule {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Vestibule {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it by another program, whose command line comes first.
+    pub(crate) fn under(mut self, above: &[String]) -> Vestibule {
+        self.above = above.to_vec();
         self
     }
 
@@ -96,8 +110,11 @@ impl Vestibule {
     }
 
     fn spawn(self) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
-            .args(&self.arguments)
+        let mut line = self.above;
+        line.push(env!("CARGO_BIN_EXE_vestibule").to_owned());
+        line.extend(self.arguments);
+        let mut child = Command::new(&line[0])
+            .args(&line[1..])
             .env_clear()
             .envs(self.environment)
             .current_dir(self.folder.path())
