@@ -11,8 +11,11 @@ mod campaign;
 mod journal;
 mod judge;
 mod load;
+mod proxy;
 mod rows;
 mod server;
 
+mod cuts;
 mod kills;
+mod postgres;
 mod strace;
