@@ -73,7 +73,8 @@ impl Load {
         Ok(status)
     }
 
-    /// As many clients as said, each on one connection, until that one ends or `stop` is asked for.
+    /// As many clients as said, each on one connection, until that one ends or `stop` is asked for. Whoever is not
+    /// registered tries again.
     pub(super) fn clients(
         self: &Arc<Load>,
         address: SocketAddr,
@@ -86,9 +87,10 @@ impl Load {
             clients.spawn(async move {
                 // A connection that ends is not made anew: its port may be somebody else's by now.
                 let Ok(mut client) = Client::try_connect(address).await else { return };
+                let mut number = load.number();
                 while !stop.is_cancelled() {
-                    match load.sign_up(&mut client, load.number()).await {
-                        Ok(200..300) => {}
+                    match load.sign_up(&mut client, number).await {
+                        Ok(200..300 | 409) => number = load.number(),
                         Ok(_) => tokio::time::sleep(MANNERS).await,
                         Err(_) => return,
                     }

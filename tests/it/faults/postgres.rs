@@ -100,7 +100,6 @@ impl Pair {
 /// The primary dies, the standby takes its place.
 fn fail_over(primary: &mut Cluster, standby: &Cluster, proxy: &Proxy) {
     primary.kill();
-    standby.hold(false);
     standby.promote();
     proxy.lead_to(standby.folder(), PORT);
 }
@@ -117,8 +116,10 @@ async fn a_synchronous_standby_that_is_promoted_has_everything() {
 async fn control_an_asynchronous_standby_that_is_promoted_lacks_what_it_had_not_received() {
     let (mut pair, load) = (Pair::start(false).await, Load::new());
     load.run(pair.server.address, CLIENTS, SIGN_UPS).await;
-    pair.standby.hold(true);
+    pair.standby.kill();
     load.run(pair.server.address, CLIENTS, SIGN_UPS).await;
+    pair.primary.hold(true);
+    pair.standby.start_again().await;
     fail_over(&mut pair.primary, &pair.standby, &pair.proxy);
     let verdict = pair.judge(&load).await;
     assert!(!verdict.lost.is_empty(), "the judge must find what was lost: {verdict:?}");

@@ -90,6 +90,7 @@ fn socket(folder: &std::path::Path, port: u16) -> PathBuf {
 async fn carry(client: TcpStream, shared: Arc<Shared>, ended: CancellationToken) {
     let socket = shared.socket.lock().expect("nobody panics with it").clone();
     let Ok(server) = UnixStream::connect(socket).await else { return };
+    let _ = client.set_nodelay(true);
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     let armed = Arc::new(Mutex::new(None));
