@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::{Verdict, judge};
@@ -16,58 +15,6 @@ const LIFE: u64 = 80;
 
 /// How many sign-ups are in flight.
 pub(super) const CLIENTS: usize = 32;
-
-/// What a campaign showed.
-#[derive(Debug, Serialize)]
-pub(super) struct Report {
-    pub(super) store: String,
-    pub(super) seed: u64,
-    pub(super) kills: usize,
-    pub(super) failovers: usize,
-    pub(super) acknowledged: usize,
-    pub(super) unknown: usize,
-    pub(super) refused: usize,
-    pub(super) lost: usize,
-    pub(super) doubled: usize,
-    pub(super) half_made: usize,
-    pub(super) restart_median_ms: f64,
-    pub(super) restart_p99_ms: f64,
-    /// With N faults and no loss, losses are rarer than 3/N per fault with 95 % confidence.
-    pub(super) bound_95: Option<f64>,
-}
-
-impl Report {
-    pub(super) fn of(
-        store: &str,
-        dice: &Dice,
-        faults: (usize, usize),
-        verdict: &Verdict,
-        mut restarts: Vec<Duration>,
-    ) -> Report {
-        restarts.sort_unstable();
-        let at = |share: f64| {
-            let last = restarts.len().saturating_sub(1);
-            let found = restarts.get(((last as f64) * share).ceil() as usize);
-            (found.copied().unwrap_or_default().as_secs_f64() * 1e4).round() / 10.0
-        };
-        let (kills, failovers) = faults;
-        Report {
-            store: store.to_owned(),
-            seed: dice.seed,
-            kills,
-            failovers,
-            acknowledged: verdict.acknowledged,
-            unknown: verdict.unknown,
-            refused: verdict.refused,
-            lost: verdict.lost.len(),
-            doubled: verdict.doubled.len(),
-            half_made: verdict.half_made.len(),
-            restart_median_ms: at(0.5),
-            restart_p99_ms: at(0.99),
-            bound_95: verdict.findings().is_empty().then(|| 3.0 / (kills + failovers).max(1) as f64),
-        }
-    }
-}
 
 /// Kills the server so often at random moments under load, and judges in the end.
 pub(super) async fn kill_at_random(url: &str, kills: usize, dice: &mut Dice) -> (Verdict, Vec<Duration>) {
@@ -104,7 +51,7 @@ async fn ready(orders: &Orders, restarts: &mut Vec<Duration>) -> Faulty {
 
 /// Random numbers that a seed repeats (SplitMix64).
 pub(super) struct Dice {
-    seed: u64,
+    pub(super) seed: u64,
     state: u64,
 }
 

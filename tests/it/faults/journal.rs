@@ -42,6 +42,15 @@ impl Journal {
         synced.await.expect("the journal can be written");
     }
 
+    /// Who was sent and never told anything.
+    pub(super) fn unanswered(&self) -> Vec<usize> {
+        let lines = self.read();
+        let (mut sent, told): (Vec<Line>, Vec<Line>) =
+            lines.into_iter().partition(|line| line.told.is_none());
+        sent.retain(|sent| !told.iter().any(|told| told.number == sent.number));
+        sent.into_iter().map(|line| line.number).collect()
+    }
+
     /// What stands in it, read from the disk.
     pub(super) fn read(&self) -> Vec<Line> {
         let text = std::fs::read_to_string(path(self.folder.path())).expect("the journal can be read");

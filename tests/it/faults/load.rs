@@ -112,19 +112,26 @@ impl Load {
     }
 
     /// Tries again whatever was not decided, until it is.
-    pub(super) async fn resolve(&self, address: SocketAddr) {
+    pub(super) async fn resolve(self: &Arc<Load>, address: SocketAddr) {
         let open = self.open.lock().expect("nobody panics with it").clone();
+        let mut clients = JoinSet::new();
         for number in open {
-            let mut client = Client::connect(address).await;
-            for attempt in 1.. {
-                match self.sign_up(&mut client, number).await {
-                    Ok(200..300 | 409) => break,
-                    Ok(_) => tokio::time::sleep(MANNERS).await,
-                    Err(error) => panic!("while it is tried again: {error}"),
-                }
-                assert!(attempt < TRIES, "{} is not decided", email(number));
+            let load = self.clone();
+            clients.spawn(async move { load.decide(address, number).await });
+        }
+        clients.join_all().await;
+    }
+
+    async fn decide(&self, address: SocketAddr, number: usize) {
+        let mut client = Client::connect(address).await;
+        for _ in 0..TRIES {
+            match self.sign_up(&mut client, number).await {
+                Ok(200..300 | 409) => return,
+                Ok(_) => tokio::time::sleep(MANNERS).await,
+                Err(error) => panic!("while it is tried again: {error}"),
             }
         }
+        panic!("{} is not decided", email(number));
     }
 }
 

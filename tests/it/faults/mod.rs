@@ -16,6 +16,10 @@ mod rows;
 mod server;
 
 mod cuts;
+mod disk;
 mod kills;
+mod long;
+mod pauses;
 mod postgres;
+mod starts;
 mod strace;

@@ -30,12 +30,12 @@ async fn under_load<T>(load: &Arc<Load>, server: &Server, deed: impl Future<Outp
     done
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
+/// Kills the server so often under load, in between restarts it in order, and judges.
+pub(super) async fn kill_server(kills: usize) -> Verdict {
     let mut cluster = Cluster::start(&[]).await;
     let url = cluster.url("postgres");
     let (server, load) = (serve(&url).await, Load::new());
-    for round in 0..4 {
+    for round in 0..2 * kills {
         let deed = async {
             if round % 2 == 0 {
                 cluster.kill()
@@ -46,7 +46,12 @@ async fn restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
         };
         under_load(&load, &server, deed).await;
     }
-    judge(&load.journal, &url).await.assert_innocent();
+    judge(&load.journal, &url).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
+    kill_server(1).await.assert_innocent();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -104,12 +109,17 @@ fn fail_over(primary: &mut Cluster, standby: &Cluster, proxy: &Proxy) {
     proxy.lead_to(standby.folder(), PORT);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_synchronous_standby_that_is_promoted_has_everything() {
+/// Lets a synchronous standby take over under load, and judges.
+pub(super) async fn fail_over_once() -> Verdict {
     let (mut pair, load) = (Pair::start(true).await, Load::new());
     let Pair { primary, standby, proxy, server } = &mut pair;
     under_load(&load, server, async { fail_over(primary, standby, proxy) }).await;
-    pair.judge(&load).await.assert_innocent();
+    pair.judge(&load).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_synchronous_standby_that_is_promoted_has_everything() {
+    fail_over_once().await.assert_innocent();
 }
 
 #[tokio::test(flavor = "multi_thread")]

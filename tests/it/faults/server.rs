@@ -97,6 +97,21 @@ impl Orders {
         command
     }
 
+    /// The same as the arguments of another program.
+    pub(super) fn command_under(&self, above: &[String]) -> Command {
+        let command = self.command();
+        let mut under = Command::new(&above[0]);
+        under.args(&above[1..]).arg(command.get_program()).args(command.get_args());
+        under.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        under
+    }
+
+    /// Starts it without waiting for anything; it goes when its standard input closes.
+    pub(super) fn spawn(&self) -> Child {
+        let spawned = self.command().stdin(Stdio::piped()).stdout(Stdio::null()).spawn();
+        spawned.expect("this program starts once more")
+    }
+
     pub(super) fn start(&self) -> Faulty {
         Faulty::start(self.command())
     }
@@ -119,6 +134,11 @@ impl Faulty {
         let line = out.wait_for(LINE).unwrap_or_else(|| panic!("no address in:\n{}", out.so_far()));
         let address = line[LINE.len()..].parse().expect("an address");
         Faulty { child, out, address }
+    }
+
+    /// Its process id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(super) fn signal(&self, signal: Signal) {

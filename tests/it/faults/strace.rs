@@ -77,12 +77,7 @@ async fn control_a_success_before_the_sync_is_seen() {
     }
     let (database, folder, load) = (Database::sqlite(), Folder::new(), Load::new());
     let trace = folder.path().join("trace");
-    let orders = Orders::on(&database.url()).early().command();
-    let mut traced = tracing(&trace);
-    let mut command = Command::new(traced.remove(0));
-    command.args(traced).arg(orders.get_program()).args(orders.get_args());
-    command.envs(orders.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let server = Faulty::start(command);
+    let server = Faulty::start(Orders::on(&database.url()).early().command_under(&tracing(&trace)));
     let clients = load.clients(server.address, 8, &CancellationToken::new());
     while load.answers() < SIGN_UPS {
         tokio::task::yield_now().await;

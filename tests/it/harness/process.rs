@@ -224,11 +224,6 @@ impl Server {
         self.ended()
     }
 
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.child.id()
-    }
-
     /// Waits for its end, which somebody has asked for.
     pub(crate) fn ended(self) -> (Ended, Folder) {
         self.process.ended()
