@@ -38,7 +38,7 @@ impl Journal {
 
     async fn line(&self, line: String) {
         let (done, synced) = oneshot::channel();
-        self.lines.send((line, done)).ok().expect("the journal is open");
+        self.lines.send((line, done)).expect("the journal is open");
         synced.await.expect("the journal can be written");
     }
 
