@@ -2,6 +2,7 @@
 
 use crate::clock::Clock;
 use crate::contract::{Contract, Mint, Secrets};
+use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::Pool;
 use crate::steps::Steps;
@@ -19,6 +20,8 @@ pub struct App {
     pub passwords: Pool,
     /// What signs tokens.
     pub signer: Arc<Signer>,
+    /// How the same request is recognised when it comes again.
+    pub idempotency: Idempotency,
     /// Where accounts live.
     pub store: Store,
     /// The contracts and where they are mounted.

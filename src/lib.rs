@@ -17,6 +17,8 @@ pub mod password;
 pub mod store;
 pub mod token;
 
+pub mod idempotency;
+
 pub mod metrics;
 
 pub mod app;

@@ -23,6 +23,8 @@ const CREATED: &str = "created";
 pub const BODY_TIMEOUT: &str = "body_timeout";
 /// The outcome of a request whose client left before anything came of it.
 pub const ABANDONED: &str = "abandoned";
+/// The outcome of a request under an idempotency key that belongs to another request.
+pub const KEY_REUSED: &str = "key_reused";
 
 /// The numbers of one server.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct Metrics {
     not_found: Counter,
     /// Accounts whose clients left while they were being made.
     pub unheard: Counter,
+    /// Answers that were given again.
+    pub repeated: Counter,
     /// The store's times and failures.
     pub store: StoreMetrics,
     /// The listener's connections.
@@ -55,6 +59,8 @@ pub struct StoreMetrics {
     pub register: Histogram,
     /// Seconds that looking for taken keys took.
     pub collisions: Histogram,
+    /// Seconds that looking for a kept answer took.
+    pub repeat: Histogram,
     /// Registrations that failed with nothing written.
     pub unavailable: Counter,
     /// Registrations of which nobody knows whether they were written.
@@ -84,9 +90,12 @@ impl Metrics {
         let unheard = Counter::default();
         let help = "Accounts that were made for clients that left while a worker had begun";
         registry.register("accounts_unheard", help, unheard.clone());
+        let repeated = Counter::default();
+        let help = "Answers that were given again under their idempotency keys";
+        registry.register("answers_repeated", help, repeated.clone());
         let store = register_store(&mut registry);
         let connections = register_connections(&mut registry);
-        Metrics { registry, contracts, not_found, unheard, store, connections }
+        Metrics { registry, contracts, not_found, unheard, repeated, store, connections }
     }
 
     /// Counts a request to the contract of this number, or to none, and how long it took until its end.
@@ -174,7 +183,7 @@ fn register_requests(
         durations.get_or_create_owned(&labels)
     };
     let requests = contracts.into_iter().map(|(contract, names)| {
-        let ends = [BODY_TIMEOUT, ABANDONED].map(str::to_owned);
+        let ends = [BODY_TIMEOUT, ABANDONED, KEY_REUSED].map(str::to_owned);
         let counted = names.into_iter().chain(ends).map(|name| (name.clone(), outcome(&contract, &name)));
         Requests {
             outcomes: counted.collect(),
@@ -199,6 +208,7 @@ fn register_store(registry: &mut Registry) -> StoreMetrics {
     StoreMetrics {
         register: duration("register"),
         collisions: duration("collisions"),
+        repeat: duration("repeat"),
         unavailable: error("unavailable"),
         unknown: error("unknown"),
     }

@@ -1,10 +1,12 @@
 //! The sign-up: a new user becomes an account, whole or not at all, and the reply that says so.
 
 use crate::app::{App, Mounted};
+use crate::clock::Clock;
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
+use crate::idempotency::{Repeatable, ReplayError};
 use crate::password::{Claim, HashError, Source};
 use crate::steps::Step;
-use crate::store::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
+use crate::store::{AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
 use serde_json::Value as Json;
@@ -32,6 +34,8 @@ pub struct SignUp {
     pub password_sha256: Option<String>,
     /// When, where and under which request id.
     pub circumstances: Circumstances,
+    /// When it may be sent again: how its answer is kept and found.
+    pub repeatable: Option<Repeatable>,
 }
 
 /// Why there is no new account.
@@ -58,6 +62,12 @@ pub enum RegisterError {
     /// The reply could not be written, and so nothing was.
     #[error(transparent)]
     Encode(#[from] EncodeError),
+    /// The reply could not be kept, and so nothing was written.
+    #[error("the reply cannot be encrypted")]
+    Keep,
+    /// There is an answer under its idempotency key, and it cannot be given.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
     /// Hashing failed.
     #[error("hashing failed: {0}")]
     Hash(HashError),
@@ -66,12 +76,46 @@ pub enum RegisterError {
     NoFreeId,
 }
 
-/// Registers one user. A client that leaves, which `claim` tells, costs nothing as long as no worker has begun with its
-/// hash; from then on this runs to its end.
+/// Registers one user, or repeats the answer to the same request. A client that leaves, which `claim` tells, costs
+/// nothing as long as no worker has begun with its hash; from then on this runs to its end.
 ///
 /// # Errors
 /// See [`RegisterError`]; after all but `Unknown` no account was made.
 pub async fn register(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
+    let Some(repeatable) = sign_up.repeatable.clone() else { return make(app, sign_up, claim).await };
+    if let Some(reply) = repeated(app, &repeatable).await? {
+        return Ok(reply);
+    }
+    match make(app, sign_up, claim).await {
+        // By a twin of this very request, perhaps, which was under way at the same time.
+        Err(RegisterError::Taken(mut kinds)) => match repeated(app, &repeatable).await? {
+            Some(reply) => Ok(reply),
+            None => {
+                kinds.retain(|kind| kind != IDEMPOTENCY_KEY);
+                // Nothing but a key that expired meanwhile: the next try succeeds.
+                if kinds.is_empty() {
+                    Err(unavailable(app, StoreError::Undecided))
+                } else {
+                    Err(RegisterError::Taken(kinds))
+                }
+            }
+        },
+        other => other,
+    }
+}
+
+/// The answer that is kept for this request.
+async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, RegisterError> {
+    let begun = Instant::now();
+    let kept = app.store.repeat(repeatable.repetition.digest, app.clock.now()).await;
+    app.metrics.store.repeat.observe(begun.elapsed().as_secs_f64());
+    let Some(kept) = kept.map_err(|error| unavailable(app, error))? else { return Ok(None) };
+    let reply = repeatable.replay(&kept)?;
+    app.metrics.repeated.inc();
+    Ok(Some(reply))
+}
+
+async fn make(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
     let keys = claims(&sign_up);
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
@@ -105,6 +149,7 @@ pub async fn register(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply,
         fields: sign_up.fields,
         password_sha256: sign_up.password_sha256,
         circumstances: sign_up.circumstances,
+        repeatable: sign_up.repeatable,
     };
     writer.write(app, account, keys, hash, user.id).await
 }
@@ -136,6 +181,7 @@ struct Writer {
     fields: Arc<Fields>,
     password_sha256: Option<String>,
     circumstances: Circumstances,
+    repeatable: Option<Repeatable>,
 }
 
 impl Writer {
@@ -162,11 +208,13 @@ impl Writer {
                 keys,
                 created_at: writer.circumstances.now,
                 event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
+                repetition: writer.repeatable.as_ref().map(|r| r.repetition.clone()),
             };
-            let (seal, mint, steps) = (writer.clone(), app.mint(), app.steps.clone());
+            let (seal, mint, clock, steps) =
+                (writer.clone(), app.mint(), app.clock.clone(), app.steps.clone());
             let begun = Instant::now();
             let seal = move |serial| {
-                let sealed = seal.seal(id, serial, &mint);
+                let sealed = seal.seal(id, serial, &mint, &clock);
                 steps.pass(Step::Sealed);
                 sealed
             };
@@ -184,7 +232,7 @@ impl Writer {
                         return Err(RegisterError::Taken(theirs));
                     }
                 }
-                Err(crate::store::RegisterError::Seal(error)) => return Err(error.into()),
+                Err(crate::store::RegisterError::Seal(error)) => return Err(error),
                 Err(crate::store::RegisterError::Unavailable(error)) => {
                     return Err(unavailable(app, error));
                 }
@@ -219,7 +267,8 @@ impl Writer {
         id: Json,
         serial: i64,
         mint: &crate::contract::Mint,
-    ) -> Result<Sealed<Reply>, EncodeError> {
+        clock: &Clock,
+    ) -> Result<Sealed<Reply>, RegisterError> {
         let registered = Registered {
             id: if id.is_null() { serial.into() } else { id },
             at: self.circumstances.now,
@@ -227,7 +276,11 @@ impl Writer {
         };
         let contract = &self.mounted.contract;
         let (answer, minted) = contract.created(&self.fields, &registered, mint, &self.circumstances)?;
-        Ok(Sealed { answer, tokens: minted.into_iter().map(issued).collect() })
+        let kept = match &self.repeatable {
+            Some(repeatable) => repeatable.keep(&answer, clock).ok_or(RegisterError::Keep)?,
+            None => Vec::new(),
+        };
+        Ok(Sealed { answer, tokens: minted.into_iter().map(issued).collect(), kept })
     }
 }
 

@@ -8,6 +8,7 @@ use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
+use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
@@ -103,6 +104,7 @@ impl<'l> Plan<'l> {
             clock,
             passwords,
             signer: Arc::new(Signer::new(&secret)),
+            idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             store,
             contracts,
             secrets: Arc::new(secrets(config)),

@@ -73,6 +73,7 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
         memory_kib = report.params.memory_kib, iterations = report.params.iterations, "password hashing is ready"
     );
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
+    let purging = tokio::spawn(purge(app.clone()));
     let admin = admin.map(|admin| admin.serve(&config.limits, &app));
     let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
     let connections = app.metrics.connections.clone();
@@ -83,6 +84,7 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
     if let Some(serving) = admin {
         serving.end().await;
     }
+    purging.abort();
     app.store.clone().close().await;
     app.passwords.close();
     tracing::info!(
@@ -92,6 +94,22 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
         "stopped"
     );
     Ok(())
+}
+
+/// Removes what has expired, now and then. Nothing depends on it but the size of the database.
+async fn purge(app: Arc<App>) {
+    const PAUSE: Duration = Duration::from_secs(600);
+    loop {
+        match app.store.purge(app.clock.now()).await {
+            // More may be left.
+            Ok(1..) => {}
+            Ok(0) => tokio::time::sleep(PAUSE).await,
+            Err(error) => {
+                tracing::warn!(%error, "expired idempotency keys cannot be removed");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 /// The listener for operators. It outlives the other one, so that the end of the server can be watched too.

@@ -56,6 +56,8 @@ pub const KEYS: &[Key] = &[
     key!(passwords.parallelism, in 1..=0xff_ffff),
     key!(passwords.workers, in 0..=1024),
     key!(passwords.deadline, in TIME),
+    key!(idempotency.lifetime, in Duration::from_secs(60)..=30 * DAY),
+    key!(idempotency.window, in Duration::ZERO..=Duration::from_secs(3600)),
     key!(limits.connections, in 1..=10_000_000),
     key!(limits.body, in Size::of(1)..=Size::of(1 << 30)),
     key!(limits.header_timeout, in TIME),

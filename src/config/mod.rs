@@ -59,6 +59,8 @@ pub struct Config {
     pub secrets: BTreeMap<String, Secret>,
     /// How passwords are hashed.
     pub passwords: Passwords,
+    /// How the same request is recognised when it comes again.
+    pub idempotency: Idempotency,
     /// What one client may use up.
     pub limits: Limits,
     /// How long a stop waits for what was accepted.
@@ -82,6 +84,15 @@ pub struct Passwords {
     pub workers: usize,
     /// How long a sign-up may wait for a thread.
     pub deadline: Duration,
+}
+
+/// The `idempotency.` keys.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// How long an answer is kept for its key.
+    pub lifetime: Duration,
+    /// How long the very same request without a key gets its answer again; zero is never.
+    pub window: Duration,
 }
 
 /// The `limits.` keys. No duration is zero.
@@ -171,6 +182,7 @@ impl Config {
                 workers: usize::MAX,
                 deadline: nothing,
             },
+            idempotency: Idempotency { lifetime: nothing, window: nothing },
             limits: Limits {
                 connections: 0,
                 body: Size::default(),

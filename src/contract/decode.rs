@@ -12,6 +12,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// A request as the contract reads it.
 #[derive(Debug, Clone, Copy)]
@@ -121,6 +122,20 @@ impl Contract {
             .await
             .map_err(|Malformed(reason)| Refusal { reason, ..Refusal::plain(Outcome::Malformed) })?;
         Ok((media, body))
+    }
+
+    /// What a client wrote as one text, the same whenever the same is written again: the whole body, and the fields
+    /// that come from elsewhere. The spacing of JSON and the boundary of a multipart body make no difference. The
+    /// password is in it.
+    pub fn written(&self, request: Request<'_>, fields: &Fields) -> Zeroizing<String> {
+        let elsewhere = self.register.fields.iter().map(|field| match &field.from {
+            Place::Body(_) => Json::Null,
+            Place::Query(name) => query(request.query, name).unwrap_or_default(),
+            Place::Header(name) => header(request.headers, name).into(),
+            Place::Cookie(name) => cookie(request.headers, name).into(),
+        });
+        let elsewhere: Json = elsewhere.collect();
+        Zeroizing::new(format!("{}{elsewhere}", fields.body))
     }
 
     /// The refusal for values that are in use.

@@ -1,12 +1,14 @@
 //! The five steps of a registration, written once for all contracts.
 
 use super::body::{BodyError, collect};
+use super::connection::Peer;
 use super::line::Line;
-use super::reply::{guarded, problem, respond};
+use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
-use crate::metrics::BODY_TIMEOUT;
+use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
+use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
 use crate::register::{RegisterError, SignUp, register};
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
@@ -16,6 +18,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,6 +132,9 @@ impl Exchange {
         let contract = &self.mounted.contract;
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
         let fields = contract.decode(request, &self.circumstances).await?;
+        let repeatable = self
+            .repeatable(parts, request, &fields)
+            .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
@@ -141,9 +147,32 @@ impl Exchange {
                 extras,
                 password_sha256,
                 circumstances: self.circumstances.clone(),
+                repeatable,
             }),
             Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
         }
+    }
+
+    /// How the request is recognised when it comes again. A contract that asks for a secret is called by other servers,
+    /// whose addresses mean nothing; otherwise a key is only good for the network that it came from.
+    fn repeatable(
+        &self,
+        parts: &Parts,
+        request: Request<'_>,
+        fields: &Fields,
+    ) -> Result<Option<Repeatable>, KeyError> {
+        let key = IdempotencyKey::of(&parts.headers)?;
+        if key.is_none() && !self.app.idempotency.has_window() {
+            return Ok(None);
+        }
+        let contract = &self.mounted.contract;
+        let network = match parts.extensions.get::<Peer>() {
+            Some(peer) if contract.secrets().is_empty() => network(peer.0.ip()),
+            _ => String::new(),
+        };
+        let written = contract.written(request, fields);
+        let scope = [self.mounted.name.as_str(), &network];
+        Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
     }
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
@@ -174,10 +203,11 @@ impl Exchange {
                 self.refuse(refusal)
             }
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
-            RegisterError::Unavailable(error) => {
-                tracing::error!(request_id = %self.circumstances.request_id, %error, "the store is not available");
+            RegisterError::Unavailable(_) | RegisterError::Unknown(_) => {
+                tracing::error!(request_id = %self.circumstances.request_id, %error, "the store did not do its part");
                 self.later(Outcome::Busy, Duration::from_secs(1))
             }
+            RegisterError::Replay(ReplayError::OtherRequest) => key_reused(),
             other => self.failed(&other),
         }
     }
@@ -217,6 +247,26 @@ impl Exchange {
                 Reply { outcome: Outcome::Failed, status: 500, headers: Vec::new(), body: String::new() }
             }
         }
+    }
+}
+
+/// No contract has words for it: clients that send the header know the problem documents of RFC 9457.
+fn key_reused() -> Reply {
+    const STATUS: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
+    let content_type = HeaderValue::from_static("application/problem+json");
+    Reply {
+        outcome: Outcome::Named(KEY_REUSED.into()),
+        status: STATUS.as_u16(),
+        headers: vec![(http::header::CONTENT_TYPE, content_type)],
+        body: problem_text(STATUS, "This Idempotency-Key was used for another request; send a new one."),
+    }
+}
+
+/// Who may use a key again: the address, or for IPv6 what one subscriber has (a /64).
+fn network(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
     }
 }
 

@@ -34,16 +34,20 @@ pub(super) fn respond(reply: Reply) -> Response<Body> {
 
 /// An answer without a contract: a problem document with nothing but the status in it.
 pub(super) fn problem(status: StatusCode, detail: &str) -> Response<Body> {
+    let mut response = Response::new(Body::from(problem_text(status, detail)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    response
+}
+
+pub(super) fn problem_text(status: StatusCode, detail: &str) -> String {
     let body = serde_json::json!({
         "type": "about:blank",
         "title": status.canonical_reason().unwrap_or_default(),
         "status": status.as_u16(),
         "detail": detail,
     });
-    let mut response = Response::new(Body::from(body.to_string()));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    response
+    body.to_string()
 }
 
 /// What every answer carries, unless its contract says otherwise: nobody caches it, sniffs it or leaks its address.

@@ -6,6 +6,7 @@ use crate::app::{App, Mounted, counted};
 use crate::clock::Clock;
 use crate::contract::Secrets;
 use crate::http::router;
+use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
@@ -77,6 +78,12 @@ impl Inside {
         let app = Arc::new(App {
             passwords,
             signer: Arc::new(Signer::new(&wanted.clock.random::<32>())),
+            // Both sides are asked the same: whatever either does about repetitions shall show.
+            idempotency: Idempotency::new(
+                b"kept no longer than the proof",
+                Duration::from_secs(3600),
+                Duration::ZERO,
+            ),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,
             contracts,

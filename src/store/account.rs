@@ -11,6 +11,9 @@ use crate::user::Key;
 /// The kind under which a colliding [`NewAccount::public_id`] is told, next to the kinds that the caller chose.
 pub const PUBLIC_ID: &str = "public_id";
 
+/// The kind under which a claimed [`Repetition`] is told whose digest is in use.
+pub const IDEMPOTENCY_KEY: &str = "idempotency_key";
+
 /// The kind of the event that every registration leaves.
 pub(super) const REGISTERED: &str = "user.registered";
 
@@ -29,6 +32,27 @@ pub struct NewAccount {
     pub created_at: Timestamp,
     /// The id of the `user.registered` event.
     pub event_id: Uuid,
+    /// Under what the answer is kept, when it may be asked for again.
+    pub repetition: Option<Repetition>,
+}
+
+/// Under what an answer is kept for whoever sends the same request again.
+#[derive(Clone)]
+pub struct Repetition {
+    /// Stands for the idempotency key and its scope; only one account can have it.
+    pub digest: [u8; 32],
+    /// Stands for the request.
+    pub fingerprint: [u8; 32],
+    /// From this moment on it is nobody's.
+    pub expires_at: Timestamp,
+}
+
+/// An answer that was kept.
+pub struct Kept {
+    /// Stands for the request that it answered.
+    pub fingerprint: Vec<u8>,
+    /// The answer, as [`Sealed::kept`] had it.
+    pub reply: Vec<u8>,
 }
 
 /// The columns of a new user as written, `""` where nothing was given; each at most 255 code points.
@@ -54,6 +78,8 @@ pub struct Sealed<T> {
     pub answer: T,
     /// Opaque tokens that the answer contains, to be stored with the account.
     pub tokens: Vec<IssuedToken>,
+    /// The answer as it is kept when there is a [`NewAccount::repetition`]: for the store, nothing but bytes.
+    pub kept: Vec<u8>,
 }
 
 /// An opaque token as it is stored: hashed.

@@ -15,9 +15,15 @@ pub(super) const HISTORY: &str = "vestibule_migrations";
 /// How often a failed migration is tried: each failure can mean that another instance was faster.
 pub(super) const ATTEMPTS: usize = 5;
 
-const SQLITE: [(&str, &str); 1] = [("V1__users", include_str!("../../migrations/sqlite/0001_users.sql"))];
+const SQLITE: [(&str, &str); 2] = [
+    ("V1__users", include_str!("../../migrations/sqlite/0001_users.sql")),
+    ("V2__idempotency", include_str!("../../migrations/sqlite/0002_idempotency.sql")),
+];
 
-const POSTGRES: [(&str, &str); 1] = [("V1__users", include_str!("../../migrations/postgres/0001_users.sql"))];
+const POSTGRES: [(&str, &str); 2] = [
+    ("V1__users", include_str!("../../migrations/postgres/0001_users.sql")),
+    ("V2__idempotency", include_str!("../../migrations/postgres/0002_idempotency.sql")),
+];
 
 /// The highest schema number that this program knows.
 pub(super) const KNOWN: i32 = SQLITE.len() as i32;

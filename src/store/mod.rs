@@ -4,7 +4,7 @@
 //! lists its own so that a test can prepare them all ([`Store::prepare_all`]).
 //!
 //! What holds on both engines:
-//! - A registration is one transaction: user, keys, event and tokens, all or nothing. Nobody asks first whether a
+//! - A registration is one transaction: user, keys, event, tokens and kept answer, all or nothing. Nobody asks first whether a
 //!   key is free; the primary key of `user_keys` decides, and only after its refusal one look-up tells all
 //!   collisions.
 //! - Success is told only after the commit is durable, and a lost connection or disk while committing is told as
@@ -12,18 +12,26 @@
 //! - Opening refuses what is not this program's: an empty, foreign, damaged or newer database.
 
 mod account;
+mod backup;
 mod error;
+mod event;
 mod migrations;
 mod postgres;
 mod sqlite;
 mod url;
 
-pub use account::{AccountFields, IssuedToken, NewAccount, PUBLIC_ID, Sealed, Who};
+pub use account::{
+    AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Who,
+};
+pub use backup::{BackupError, Copied};
 pub use error::{Fault, OpenError, RegisterError, StoreError};
+pub use event::{Event, Events};
 pub use url::{DatabaseUrl, UrlError};
 
 use crate::steps::Steps;
 use crate::user::{Key, User};
+use jiff::Timestamp;
+use std::path::Path;
 
 /// A constant SQL statement. The type's name is how a test finds every one of them.
 type Sql = &'static str;
@@ -109,6 +117,31 @@ impl Store {
         }
     }
 
+    /// The answer that is kept under this digest, `None` when there is none at `now`.
+    ///
+    /// An answer is given back only after a durable write of its own. That a row can be read does not prove that it is
+    /// durable: a synchronous standby may not have it yet. A commit that came later and is durable proves it.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.repeat(digest, now).await,
+            Store::Postgres(store) => store.repeat(digest, now).await,
+        }
+    }
+
+    /// Removes kept answers that have expired by `now`, at most a thousand, and counts them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.purge(now).await,
+            Store::Postgres(store) => store.purge(now).await,
+        }
+    }
+
     /// The user behind an id or a claim, `None` when there is none.
     ///
     /// # Errors
@@ -139,6 +172,41 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.list(after, limit).await,
             Store::Postgres(store) => store.list(after, limit).await,
+        }
+    }
+
+    /// What happened, in the order of the events' ids, which is that of time. Two transactions that overlap can commit
+    /// in the other order: whoever follows the events has to look back by as long as a transaction may take.
+    ///
+    /// # Errors
+    /// When the database does not answer or a stored value cannot be read.
+    pub async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.events(wanted).await,
+            Store::Postgres(store) => store.events(wanted).await,
+        }
+    }
+
+    /// Copies an SQLite database to a file that is not there yet, as of one moment and while it is served. The copy has
+    /// been read whole and is on the disk when this returns.
+    ///
+    /// # Errors
+    /// See [`BackupError`]; then there is no such file.
+    pub async fn backup(&self, to: &Path) -> Result<Copied, BackupError> {
+        match self {
+            Store::Sqlite(store) => store.backup(to).await,
+            Store::Postgres(_) => Err(BackupError::NotAFile),
+        }
+    }
+
+    /// Copies a backup to where the URL's database is to be, and opens it there. Takes as long as reading the file.
+    ///
+    /// # Errors
+    /// See [`BackupError`]; a database that is there is never replaced.
+    pub fn restore(url: &DatabaseUrl, from: &Path) -> Result<Copied, BackupError> {
+        match &url.0 {
+            url::Target::Sqlite(file) => sqlite::restore(from, &file.path),
+            url::Target::Postgres(_) => Err(BackupError::NotAFile),
         }
     }
 

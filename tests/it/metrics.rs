@@ -12,8 +12,9 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 18] = [
+const FAMILIES: [(&str, &str); 19] = [
     ("vestibule_accounts_unheard", "counter"),
+    ("vestibule_answers_repeated", "counter"),
     ("vestibule_build", "info"),
     ("vestibule_connections_accepted", "counter"),
     ("vestibule_connections_failed", "counter"),

@@ -71,10 +71,7 @@ fn operation(here: &[&Described<'_>]) -> Json {
     out.insert("operationId".to_owned(), id.into());
     out.insert("summary".to_owned(), titles.join("; ").into());
     out.insert("tags".to_owned(), names.into());
-    let parameters = request::parameters(here);
-    if !parameters.is_empty() {
-        out.insert("parameters".to_owned(), parameters.into());
-    }
+    out.insert("parameters".to_owned(), request::parameters(here).into());
     out.insert("requestBody".to_owned(), request::body(here));
     out.insert("responses".to_owned(), responses::responses(here));
     // An extension that most viewers show.

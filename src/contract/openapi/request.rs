@@ -40,7 +40,28 @@ pub(super) fn parameters(here: &[&Described<'_>]) -> Vec<Json> {
             parameter["required"] = false.into();
         }
     }
+    if !out.iter().any(is_idempotency_key) {
+        out.push(idempotency_key());
+    }
     out
+}
+
+/// Header names have no case.
+fn is_idempotency_key(parameter: &Json) -> bool {
+    let named = parameter["name"].as_str().is_some_and(|name| name.eq_ignore_ascii_case("Idempotency-Key"));
+    named && parameter["in"] == "header"
+}
+
+/// Every operation takes it.
+fn idempotency_key() -> Json {
+    json!({
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": false,
+        "description": "Names this request. Sent again with the same key, it gets the same answer and makes no second account.",
+        "schema": { "type": "string", "minLength": 1, "maxLength": 255 },
+        "example": "\"8e03978e-40d5-43e8-bc93-6894a57f9324\"",
+    })
 }
 
 /// Adds a parameter; where another contract reads the same one, any of both schemas holds.

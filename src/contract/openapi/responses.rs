@@ -30,7 +30,30 @@ pub(super) fn responses(here: &[&Described<'_>]) -> Json {
             by_status.entry(first.status).or_default().push(ending);
         }
     }
-    by_status.iter().map(|(status, endings)| (status.to_string(), response(endings))).collect()
+    let mut out: BTreeMap<u16, Json> =
+        by_status.iter().map(|(status, endings)| (*status, response(endings))).collect();
+    key_reused(out.entry(422).or_insert_with(|| json!({ "description": "" })));
+    out.into_iter().map(|(status, response)| (status.to_string(), response)).collect()
+}
+
+/// The one answer that is no contract's: a problem document (RFC 9457) about the idempotency key.
+fn key_reused(response: &mut Json) {
+    let about = "the Idempotency-Key was used for another request.";
+    let before = response["description"].as_str().filter(|text| !text.is_empty());
+    response["description"] = before.map_or(about.to_owned(), |text| format!("{text}\n{about}")).into();
+    let text = json!({ "type": "string" });
+    let entry = json!({ "schema": {
+        "type": "object",
+        "properties": { "type": text, "title": text, "status": { "type": "integer" }, "detail": text },
+        "required": ["type", "title", "status", "detail"],
+    } });
+    if response["content"].is_null() {
+        response["content"] = json!({});
+    }
+    // A contract whose own 422 is a problem document has described more than this.
+    if response["content"]["application/problem+json"].is_null() {
+        response["content"]["application/problem+json"] = entry;
+    }
 }
 
 fn response(endings: &[Ending<'_>]) -> Json {

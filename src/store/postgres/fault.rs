@@ -20,7 +20,7 @@ pub(super) enum Verdict {
 }
 
 /// The constraints whose violation means "taken".
-const CLAIMS: [&str; 2] = ["user_keys_pkey", "users_public_id_key"];
+const CLAIMS: [&str; 3] = ["user_keys_pkey", "users_public_id_key", "idempotency_keys_pkey"];
 
 /// Judges a failed write. Only the server's own word "ERROR" means that it has rolled back; whatever breaks the
 /// connection can happen before the commit or after it.

@@ -4,25 +4,29 @@
 //! session, so it also runs behind a pooler that hands sessions around, and no cached plan goes stale when the
 //! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
 
+mod events;
 mod fault;
 mod open;
 mod read;
 mod register;
+mod repeat;
 
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
+use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::account::{NewAccount, Sealed, Who};
+use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{OpenError, RegisterError, StoreError};
 use super::url::PostgresServer;
-use super::{Opening, Sql};
+use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS];
+const STATEMENTS: &[&[Sql]] =
+    &[open::STATEMENTS, read::STATEMENTS, events::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.
@@ -63,6 +67,14 @@ impl Postgres {
         read::collisions(self, keys).await
     }
 
+    pub(super) async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {
+        repeat::repeat(self, digest, now).await
+    }
+
+    pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        repeat::purge(self, now).await
+    }
+
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {
         read::find(self, who).await
     }
@@ -73,6 +85,10 @@ impl Postgres {
 
     pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
         read::list(self, after, limit).await
+    }
+
+    pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        events::events(self, wanted).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

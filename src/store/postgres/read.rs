@@ -8,7 +8,7 @@ use tokio_postgres::types::{Json, Type};
 use uuid::Uuid;
 
 use super::super::Sql;
-use super::super::account::{NewAccount, PUBLIC_ID, Who};
+use super::super::account::{IDEMPOTENCY_KEY, NewAccount, PUBLIC_ID, Who};
 use super::super::error::StoreError;
 use super::{DEADLINE, Param, Postgres, fault};
 use crate::user::{Key, User};
@@ -40,7 +40,9 @@ const COLLISIONS: Sql = "
     SELECT kind, value FROM user_keys
     WHERE (kind, value) IN (SELECT * FROM unnest($1::text[], $2::text[]))
     UNION ALL
-    SELECT 'public_id', public_id::text FROM users WHERE public_id = $3::uuid";
+    SELECT 'public_id', public_id::text FROM users WHERE public_id = $3::uuid
+    UNION ALL
+    SELECT 'idempotency_key', '' FROM idempotency_keys WHERE digest = $4::bytea";
 
 const PASSWORD: Sql = "SELECT password FROM users WHERE id = $1::bigint";
 
@@ -74,26 +76,36 @@ pub(super) async fn password_of(store: &Postgres, id: i64) -> Result<Option<Stri
 /// Which keys are taken, in the order given.
 pub(super) async fn collisions(store: &Postgres, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
     let (kinds, values) = columns(keys);
-    let none: Option<Uuid> = None;
-    let (_, rows) = store
-        .ask(COLLISIONS, &[(&kinds, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&none, Type::UUID)])
-        .await?;
+    let (no_id, no_digest): (Option<Uuid>, Option<&[u8]>) = (None, None);
+    let params: [Param<'_>; 4] = [
+        (&kinds, Type::TEXT_ARRAY),
+        (&values, Type::TEXT_ARRAY),
+        (&no_id, Type::UUID),
+        (&no_digest, Type::BYTEA),
+    ];
+    let (_, rows) = store.ask(COLLISIONS, &params).await?;
     among(&rows, keys)
 }
 
-/// Which keys of a refused account are taken, and after them its public id when that is.
+/// Which keys of a refused account are taken, and after them its public id and its idempotency key when those are.
 ///
 /// On the connection that was refused: were each to wait for a second one while it holds its first, a pool full of
 /// refusals would wait for itself.
 pub(super) async fn collisions_of(client: &Client, new: &NewAccount) -> Result<Vec<Key>, StoreError> {
     let (kinds, values) = columns(&new.keys);
-    let params: [Param<'_>; 3] =
-        [(&kinds, Type::TEXT_ARRAY), (&values, Type::TEXT_ARRAY), (&new.public_id, Type::UUID)];
+    let digest = new.repetition.as_ref().map(|repetition| repetition.digest.as_slice());
+    let params: [Param<'_>; 4] = [
+        (&kinds, Type::TEXT_ARRAY),
+        (&values, Type::TEXT_ARRAY),
+        (&new.public_id, Type::UUID),
+        (&digest, Type::BYTEA),
+    ];
     let asked = tokio::time::timeout(DEADLINE, client.query_typed(COLLISIONS, &params)).await;
     let rows = asked.map_err(|_| StoreError::Busy("the server does not answer"))?;
     let rows = rows.map_err(|error| fault::told(&error))?;
     let mut claims = new.keys.clone();
     claims.push(Key { kind: PUBLIC_ID.to_owned(), value: new.public_id.to_string() });
+    claims.push(Key { kind: IDEMPOTENCY_KEY.to_owned(), value: String::new() });
     among(&rows, &claims)
 }
 
@@ -139,7 +151,7 @@ fn read_user(row: &Row) -> Result<User, tokio_postgres::Error> {
     })
 }
 
-fn unreadable(error: tokio_postgres::Error) -> StoreError {
+pub(super) fn unreadable(error: tokio_postgres::Error) -> StoreError {
     // The driver names the column; its cause could repeat the value.
     StoreError::Unreadable(error.to_string())
 }

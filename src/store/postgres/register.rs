@@ -19,7 +19,7 @@ use crate::user::Key;
 
 const NEXT_ID: Sql = "SELECT nextval('users_id_seq')";
 
-/// User, keys, event and tokens, all or nothing. The keys come sorted and are inserted in that order.
+/// User, keys, event, kept answer and tokens, all or nothing. The keys come sorted and are inserted in that order.
 const INSERT_ACCOUNT: Sql = "
     WITH account AS (
         INSERT INTO users (id, public_id, email, username, name, first_name, last_name, password, extra,
@@ -32,6 +32,9 @@ const INSERT_ACCOUNT: Sql = "
     ), event AS (
         INSERT INTO events (id, kind, user_id, at, payload)
         VALUES ($13::uuid, $14::text, $1::bigint, $10::timestamptz, $15::json)
+    ), kept AS (
+        INSERT INTO idempotency_keys (digest, fingerprint, user_id, reply, expires_at)
+        SELECT $19::bytea, $20::bytea, $1::bigint, $21::bytea, $22::timestamptz WHERE $19::bytea IS NOT NULL
     )
     INSERT INTO tokens (digest, name, user_id, expires_at)
     SELECT digest, name, $1::bigint, expires_at
@@ -51,8 +54,8 @@ pub(super) async fn register<T, E>(
     let id = rows.first().map(|row| row.try_get(0)).transpose();
     let id = id.map_err(|error| RegisterError::Unavailable(fault::told(&error)))?;
     let id = id.ok_or(RegisterError::Unavailable(StoreError::Undecided))?;
-    let Sealed { answer, tokens } = seal(id).map_err(RegisterError::Seal)?;
-    match write(client, &Row { id, new, tokens: &tokens }).await {
+    let Sealed { answer, tokens, kept } = seal(id).map_err(RegisterError::Seal)?;
+    match write(client, &Row { id, new, tokens: &tokens, kept: &kept }).await {
         Outcome::Written => Ok(answer),
         Outcome::Taken(keys) => Err(RegisterError::Taken(keys)),
         Outcome::Nothing(error) => Err(RegisterError::Unavailable(error)),
@@ -65,6 +68,7 @@ struct Row<'a> {
     id: i64,
     new: &'a NewAccount,
     tokens: &'a [IssuedToken],
+    kept: &'a [u8],
 }
 
 enum Outcome {
@@ -120,7 +124,7 @@ fn pause(attempt: u32, new: &NewAccount) -> Duration {
 /// Runs the one statement. It returns only when the server is ready again, which is after its commit; the row count
 /// alone would come earlier.
 async fn insert(client: &Client, row: &Row<'_>) -> Result<u64, tokio_postgres::Error> {
-    let Row { id, new, tokens } = row;
+    let Row { id, new, tokens, kept } = row;
     let user = &new.user;
     let (kinds, values): (Vec<&str>, Vec<&str>) =
         new.keys.iter().map(|key| (key.kind.as_str(), key.value.as_str())).unzip();
@@ -128,6 +132,10 @@ async fn insert(client: &Client, row: &Row<'_>) -> Result<u64, tokio_postgres::E
     let names: Vec<&str> = tokens.iter().map(|token| token.name.as_str()).collect();
     let expiries: Vec<Timestamp> = tokens.iter().map(|token| token.expires_at).collect();
     let (extra, payload) = (Json(&user.extra), Json(new.event_payload()));
+    let repetition = new.repetition.as_ref();
+    let digest = repetition.map(|r| r.digest.as_slice());
+    let fingerprint = repetition.map(|r| r.fingerprint.as_slice());
+    let until = repetition.map(|r| r.expires_at);
     client
         .execute_typed(
             INSERT_ACCOUNT,
@@ -150,6 +158,10 @@ async fn insert(client: &Client, row: &Row<'_>) -> Result<u64, tokio_postgres::E
                 (&digests, Type::TEXT_ARRAY),
                 (&names, Type::TEXT_ARRAY),
                 (&expiries, Type::TIMESTAMPTZ_ARRAY),
+                (&digest, Type::BYTEA),
+                (&fingerprint, Type::BYTEA),
+                (kept, Type::BYTEA),
+                (&until, Type::TIMESTAMPTZ),
             ],
         )
         .await

@@ -1,25 +1,39 @@
 //! The store in one SQLite file: a single writer thread that commits in groups, and a few readers.
 
+mod backup;
+mod events;
 mod file;
 mod open;
 mod read;
 mod register;
+mod repeat;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
-use super::account::{NewAccount, Sealed, Who};
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::url::SqliteFile;
-use super::{Opening, Sql};
+use super::{BackupError, Copied, Event, Events, Opening, Sql};
 use crate::steps::Steps;
 use crate::user::{Key, User};
 use read::Readers;
 use register::Registration;
-use writer::Writer;
+use writer::{Write, Writer};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    backup::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    repeat::STATEMENTS,
+];
 
 /// An open SQLite file.
 #[derive(Clone, Debug)]
@@ -67,6 +81,28 @@ impl Sqlite {
         self.0.readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await
     }
 
+    pub(super) async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {
+        let known = self.0.readers.read(move |connection| Ok(repeat::is_known(connection, &digest)?)).await?;
+        if !known {
+            return Ok(None);
+        }
+        self.write(move |connection| repeat::repeat(connection, &digest, now)).await
+    }
+
+    pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
+        self.write(move |connection| repeat::purge(connection, now)).await
+    }
+
+    /// Writes something that is not an account, durably.
+    async fn write<R: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (work, answer) = Write::new(write);
+        self.0.writer.send(Box::new(work)).await?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {
         let who = who.clone();
         self.0.readers.read(move |connection| read::find(connection, &who)).await
@@ -78,6 +114,15 @@ impl Sqlite {
 
     pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
         self.0.readers.read(move |connection| read::list(connection, after, limit)).await
+    }
+
+    pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        self.0.readers.read(move |connection| events::events(connection, wanted)).await
+    }
+
+    pub(super) async fn backup(&self, to: &Path) -> Result<Copied, BackupError> {
+        let to = to.to_owned();
+        self.0.readers.read(move |connection| Ok(backup::backup(connection, &to))).await?
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
@@ -99,6 +144,13 @@ impl Sqlite {
         self.0.readers.close();
         self.0.writer.close().await;
     }
+}
+
+/// Copies a backup to where a database is to be.
+pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
+    let copied = backup::restore(from, to)?;
+    backup::reopens(to)?;
+    Ok(copied)
 }
 
 impl From<rusqlite::Error> for StoreError {

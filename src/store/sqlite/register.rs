@@ -6,10 +6,10 @@ use rusqlite::{Connection, ErrorCode, Transaction, ffi, params};
 use tokio::sync::oneshot;
 
 use super::super::Sql;
-use super::super::account::{IssuedToken, NewAccount, PUBLIC_ID, REGISTERED, Sealed};
+use super::super::account::{IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, REGISTERED, Sealed};
 use super::super::error::{RegisterError, StoreError};
-use super::read;
 use super::writer::{GroupError, Work};
+use super::{read, repeat};
 use crate::user::Key;
 
 const INSERT_USER: Sql = "
@@ -109,6 +109,9 @@ where
     insert_keys(connection, id, &new.keys)?;
     insert_event(connection, id, new)?;
     insert_tokens(connection, id, &sealed.tokens)?;
+    if let Some(repetition) = &new.repetition {
+        repeat::keep(connection, id, repetition, &sealed.kept)?;
+    }
     Ok(sealed.answer)
 }
 
@@ -169,6 +172,12 @@ fn taken(connection: &Connection, new: &NewAccount) -> rusqlite::Result<Vec<Key>
     let same: i64 = connection.prepare_cached(PUBLIC_ID_TAKEN)?.query_row([&value], |row| row.get(0))?;
     if same > 0 {
         keys.push(Key { kind: PUBLIC_ID.to_owned(), value });
+    }
+    if let Some(repetition) = &new.repetition
+        && repeat::is_known(connection, &repetition.digest)?
+    {
+        // The digest means nothing to anybody, so it need not be told.
+        keys.push(Key { kind: IDEMPOTENCY_KEY.to_owned(), value: String::new() });
     }
     Ok(keys)
 }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::{Fault, StoreError};
 use crate::steps::{Step, Steps};
@@ -40,6 +40,47 @@ pub(super) enum GroupError {
     Lost(StoreError),
     /// The disk failed during the commit: what it kept shows only after the next recovery.
     Unknown(StoreError),
+}
+
+/// Work that can only fail as a whole.
+pub(super) struct Write<R, F> {
+    write: Option<F>,
+    outcome: Option<Result<R, StoreError>>,
+    reply: oneshot::Sender<Result<R, StoreError>>,
+}
+
+impl<R, F: FnOnce(&Connection) -> rusqlite::Result<R>> Write<R, F> {
+    pub(super) fn new(write: F) -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
+        let (reply, answer) = oneshot::channel();
+        (Write { write: Some(write), outcome: None, reply }, answer)
+    }
+}
+
+impl<R: Send, F: FnOnce(&Connection) -> rusqlite::Result<R> + Send> Work for Write<R, F> {
+    fn perform(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()> {
+        let savepoint = transaction.savepoint()?;
+        let Some(write) = self.write.take() else { return savepoint.finish() };
+        match write(&savepoint) {
+            Ok(written) => {
+                savepoint.commit()?;
+                self.outcome = Some(Ok(written));
+            }
+            Err(error) => {
+                savepoint.finish()?;
+                self.outcome = Some(Err(error.into()));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), GroupError>) {
+        let outcome = match committed {
+            Ok(()) => self.outcome.unwrap_or(Err(StoreError::Closed)),
+            Err(GroupError::Lost(error) | GroupError::Unknown(error)) => Err(error),
+        };
+        // Whoever asked may have left.
+        let _ = self.reply.send(outcome);
+    }
 }
 
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::process::GUARD;
 
@@ -62,6 +62,13 @@ impl Client {
     pub(crate) async fn try_ask(&mut self, request: &[u8]) -> std::io::Result<Reply> {
         self.0.write_all(request).await?;
         self.try_reply().await
+    }
+
+    /// From another address of this machine.
+    pub(crate) async fn from(own: SocketAddr, address: SocketAddr) -> Client {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(own).expect("an address of this machine");
+        Client(BufReader::new(socket.connect(address).await.expect("the server listens")))
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {

@@ -12,6 +12,7 @@ use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Ending, Limits, router, serve_counted};
+use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::steps::Steps;
@@ -81,6 +82,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         clock,
         passwords,
         signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
+        idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
         store,
         contracts,
         secrets: Arc::new(secrets),

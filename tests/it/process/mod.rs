@@ -1,9 +1,12 @@
 //! The built program from outside: its command line, its sockets, its files, its signals.
 
+mod backups;
 mod configuration;
+mod events;
 mod leaving;
 mod logs;
 mod races;
+mod repetition;
 mod routes;
 mod secrets;
 mod sign_up;

@@ -39,6 +39,7 @@ pub(crate) fn account(email: &str) -> NewAccount {
         keys: vec![key("email", email)],
         created_at: at("2026-11-20T09:30:00.123Z"),
         event_id: fresh_id(),
+        repetition: None,
     }
 }
 
@@ -58,7 +59,7 @@ pub(crate) fn full_account() -> NewAccount {
 
 /// Registers and gives back the serial number.
 pub(crate) async fn register(store: &Store, new: NewAccount) -> Result<i64, RegisterError<Infallible>> {
-    store.register(new, |id| Ok(Sealed { answer: id, tokens: Vec::new() })).await
+    store.register(new, |id| Ok(Sealed { answer: id, tokens: Vec::new(), kept: Vec::new() })).await
 }
 
 /// A token as it is stored.

@@ -65,7 +65,10 @@ async fn opening_twice_at_once_migrates_once(database: &Database) {
     for opening in openings {
         opening.await.unwrap().unwrap().ping().await.unwrap();
     }
-    assert_eq!(database.number("SELECT count(*) FROM vestibule_migrations").await, 1);
+    // Each migration stands in the history once.
+    let twice = "SELECT count(*) - count(DISTINCT version) FROM vestibule_migrations";
+    assert_eq!(database.number(twice).await, 0);
+    assert_eq!(database.number("SELECT count(*) FROM vestibule_migrations").await, 2);
 }
 
 async fn a_newer_schema_is_refused(database: &Database) {

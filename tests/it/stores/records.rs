@@ -29,7 +29,11 @@ async fn what_is_registered_reads_back(database: &Database) {
     let store = database.open().await;
     let new = full_account();
     let seal = |id| {
-        Ok::<_, Infallible>(Sealed { answer: format!("reply {id}"), tokens: vec![token("d1"), token("d2")] })
+        Ok::<_, Infallible>(Sealed {
+            answer: format!("reply {id}"),
+            tokens: vec![token("d1"), token("d2")],
+            kept: Vec::new(),
+        })
     };
     assert_eq!(store.register(new.clone(), seal).await.unwrap(), "reply 1");
 

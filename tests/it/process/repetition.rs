@@ -1,0 +1,177 @@
+//! The same request again: it gets the same answer, and there is one account.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::Barrier;
+
+use super::{accounts, assert_whole, opens};
+use crate::harness::client::{Client, Reply, post};
+use crate::harness::database::Database;
+use crate::harness::process::Vestibule;
+
+on_both! {
+    the_same_key_gets_the_same_answer_and_one_account
+    an_answer_outlives_the_process_that_gave_it
+    another_request_under_the_key_is_refused
+    a_key_is_good_for_its_contract_and_network_only
+    refusals_are_not_kept
+    what_is_no_key_is_told_so
+    twins_on_two_processes_get_one_answer
+    without_a_key_only_a_window_repeats
+}
+
+const PATH: &str = "/express/user/register";
+
+/// Processes that share a database share the secret.
+fn serve(database: &Database) -> Vestibule {
+    Vestibule::serve(database)
+        .env("VESTIBULE_TOKEN_SECRET", "a secret for tests that is long enough")
+        .with(&["--set", "passwords.deadline=100s"])
+}
+
+fn jane(password: &str) -> String {
+    format!(
+        r#"{{"firstname":"Jane","lastname":"Doe","email":"jane.doe@example.com","password":"{password}"}}"#
+    )
+}
+
+/// A POST under a key.
+fn keyed(path: &str, key: &str, body: &str) -> Vec<u8> {
+    let request = String::from_utf8(post(path, body)).expect("it is text");
+    request.replacen("\r\n", &format!("\r\nidempotency-key: {key}\r\n"), 1).into_bytes()
+}
+
+/// What must be the same: everything but the time of day and the name in the log.
+fn said(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
+    let headers = reply.headers.iter().filter(|(name, _)| !matches!(name.as_str(), "date" | "x-request-id"));
+    (reply.status, headers.cloned().collect(), reply.body.clone())
+}
+
+async fn the_same_key_gets_the_same_answer_and_one_account(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    let first = client.ask(&keyed(PATH, "\"k-1\"", &jane("supersecret"))).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    assert!(first.json()["token"].as_str().is_some_and(|token| token.contains('.')), "{first:?}");
+    for _ in 0..3 {
+        let again = client.ask(&keyed(PATH, "k-1", &jane("supersecret"))).await;
+        assert_eq!(said(&again), said(&first));
+        assert_ne!(again.header("x-request-id"), first.header("x-request-id"));
+    }
+    // Without the key it is somebody else's request.
+    assert_eq!(client.ask(&post(PATH, &jane("supersecret"))).await.status, 400);
+    assert_whole(database, 1).await;
+    assert_eq!(database.number("SELECT repeats FROM idempotency_keys").await, 3);
+    assert!(opens(database, "jane.doe@example.com", "supersecret"));
+}
+
+async fn an_answer_outlives_the_process_that_gave_it(database: &Database) {
+    let server = serve(database).start();
+    let request = keyed(PATH, "k", &jane("supersecret"));
+    let first = server.connect().await.ask(&request).await;
+    // Killed, not stopped.
+    drop(server);
+    let server = serve(database).start();
+    assert_eq!(said(&server.connect().await.ask(&request).await), said(&first));
+    assert_whole(database, 1).await;
+    // The database alone gives neither the token nor what was asked away.
+    let kept = database.number("SELECT count(*) FROM idempotency_keys WHERE length(reply) > 100").await;
+    assert_eq!(kept, 1);
+    drop(server);
+    let stranger = Vestibule::serve(database)
+        .env("VESTIBULE_TOKEN_SECRET", "another secret, which is as long as it must be")
+        .start();
+    assert_eq!(stranger.connect().await.ask(&request).await.status, 400);
+}
+
+async fn another_request_under_the_key_is_refused(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    assert_eq!(client.ask(&keyed(PATH, "k", &jane("supersecret"))).await.status, 201);
+    let john = jane("supersecret").replace("jane", "john");
+    for other in [jane("supersecret2"), john] {
+        let refused = client.ask(&keyed(PATH, "k", &other)).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert_eq!(refused.header("content-type"), "application/problem+json");
+        assert_eq!(refused.json()["status"], 422);
+    }
+    // Spaces between the members of the object are not another request.
+    let spaced = jane("supersecret").replace(",\"", ",\n  \"");
+    assert_eq!(client.ask(&keyed(PATH, "k", &spaced)).await.status, 201);
+    assert_whole(database, 1).await;
+}
+
+async fn a_key_is_good_for_its_contract_and_network_only(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    let first = client.ask(&keyed(PATH, "k", &jane("supersecret"))).await;
+    let knex =
+        client.ask(&keyed("/knex/users", "k", r#"{"email":"jim@example.com","password":"secret-1"}"#)).await;
+    assert_eq!((first.status, knex.status), (201, 200));
+    let mut elsewhere = Client::from("127.0.0.2:0".parse().expect("an address"), server.address).await;
+    let taken = elsewhere.ask(&keyed(PATH, "k", &jane("supersecret"))).await;
+    assert_eq!(taken.status, 400, "{taken:?}");
+    let theirs = jane("supersecret").replace("jane", "june");
+    assert_eq!(elsewhere.ask(&keyed(PATH, "k", &theirs)).await.status, 201);
+    assert_eq!(said(&client.ask(&keyed(PATH, "k", &jane("supersecret"))).await), said(&first));
+    assert_whole(database, 3).await;
+}
+
+async fn refusals_are_not_kept(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    assert_eq!(client.ask(&keyed(PATH, "k", &jane("1"))).await.status, 400);
+    assert_eq!(client.ask(&keyed(PATH, "k", &jane("supersecret"))).await.status, 201);
+    assert_eq!(accounts(database).len(), 1);
+}
+
+async fn what_is_no_key_is_told_so(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    for key in ["\"", "a, b", "", &"k".repeat(256)] {
+        let refused = client.ask(&keyed(PATH, key, &jane("supersecret"))).await;
+        assert_eq!(refused.status, 400, "{refused:?}");
+    }
+    assert_eq!(accounts(database).len(), 0);
+}
+
+async fn twins_on_two_processes_get_one_answer(database: &Database) {
+    let servers = [serve(database).start(), serve(database).start()];
+    let addresses: Vec<SocketAddr> = servers.iter().map(|server| server.address).collect();
+    let start = Arc::new(Barrier::new(24));
+    let twins: Vec<_> = (0..24)
+        .map(|number| {
+            let (address, start) = (addresses[number % 2], start.clone());
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                start.wait().await;
+                client.ask(&keyed(PATH, "twins", &jane("supersecret"))).await
+            })
+        })
+        .collect();
+    let mut answers = Vec::new();
+    for twin in twins {
+        answers.push(said(&twin.await.expect("no client panics")));
+    }
+    assert_eq!(answers[0].0, 201, "{answers:?}");
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "{answers:?}");
+    assert_whole(database, 1).await;
+}
+
+async fn without_a_key_only_a_window_repeats(database: &Database) {
+    let server = serve(database).start();
+    let first = server.connect().await.ask(&post(PATH, &jane("supersecret"))).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(server.connect().await.ask(&post(PATH, &jane("supersecret"))).await.status, 400);
+    drop(server);
+    let server = serve(database).with(&["--set", "idempotency.window=1m"]).start();
+    let mut client = server.connect().await;
+    let june = |password: &str| post(PATH, &jane(password).replace("jane", "june"));
+    let first = client.ask(&june("supersecret")).await;
+    assert_eq!(first.status, 201);
+    assert_eq!(said(&client.ask(&june("supersecret")).await), said(&first));
+    assert_eq!(client.ask(&june("supersecret2")).await.status, 400);
+    assert_whole(database, 2).await;
+}
