@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::cuts::serve;
 use super::judge::judge;
 use super::load::Load;
-use super::rows::execute;
+use super::rows::{execute, rows};
 use super::server::{Faulty, Orders};
 use crate::harness::client::{Client, Reply};
 use crate::harness::database::Database;
@@ -24,10 +24,16 @@ async fn refusal(load: &Arc<Load>, address: std::net::SocketAddr) -> Reply {
     for _ in 0..MANY {
         let number = load.number();
         if !matches!(load.sign_up(&mut client, number).await, Ok(200..300)) {
-            return client.ask(&super::load::request(number)).await;
+            return client.ask(&super::load::request(number, "the key of the curious")).await;
         }
     }
     panic!("{MANY} sign-ups fit onto a full disk");
+}
+
+/// Everybody who is there was told so: whoever was refused for want of room is absent.
+async fn assert_refused_are_absent(load: &Load, url: &str) {
+    let users = rows(url, "SELECT email FROM users").await.len();
+    assert_eq!(users, judge(&load.journal, url).await.acknowledged);
 }
 
 /// The contract's own `busy`, with a time to come back.
@@ -84,6 +90,7 @@ async fn a_full_disk_is_told_in_the_contracts_words_and_heals() {
         disk.fill();
         assert_contracts_busy(&refusal(&load, server.address).await);
         disk.empty();
+        assert_refused_are_absent(&load, &url).await;
         load.resolve(server.address).await;
         load.run(server.address, 4, 20).await;
     }
@@ -131,19 +138,18 @@ async fn a_server_that_is_full_or_read_only_is_told_in_the_contracts_words_and_h
     let name = database.url.rsplit('/').next().expect("a name").split('?').next().expect("a name");
     let reading = |only| {
         format!(
-            "ALTER DATABASE {name} SET default_transaction_read_only = {only};
+            "BEGIN READ WRITE; ALTER DATABASE {name} SET default_transaction_read_only = {only}; COMMIT;
              SELECT pg_terminate_backend(pid) FROM pg_stat_activity
              WHERE datname = '{name}' AND pid <> pg_backend_pid()"
         )
     };
-    let faults = [
-        (full.to_owned(), "DROP FUNCTION full_disk CASCADE".to_owned()),
-        (reading("on"), format!("SET default_transaction_read_only = off; {}", reading("off"))),
-    ];
+    let faults =
+        [(full.to_owned(), "DROP FUNCTION full_disk CASCADE".to_owned()), (reading("on"), reading("off"))];
     for (breaks, heals) in faults {
         execute(&database.url, &breaks).await;
         assert_contracts_busy(&refusal(&load, server.address).await);
         execute(&database.url, &heals).await;
+        assert_refused_are_absent(&load, &database.url).await;
         load.resolve(server.address).await;
         load.run(server.address, 4, 20).await;
     }

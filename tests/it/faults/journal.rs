@@ -1,6 +1,6 @@
 //! What a client did and was told, on the disk before it goes on.
 //!
-//! Each line is `sent NUMBER` or `told NUMBER STATUS`. A line counts only when it is synced: `sent` before the request
+//! Each line is `sent NUMBER` or `told NUMBER STATUS ID`, the id being that of the account, or `-`. A line counts only when it is synced: `sent` before the request
 //! leaves, `told` after the reply has come.
 
 use std::fs::File;
@@ -32,8 +32,10 @@ impl Journal {
         self.line(format!("sent {number}\n")).await;
     }
 
-    pub(super) async fn told(&self, number: usize, status: u16) {
-        self.line(format!("told {number} {status}\n")).await;
+    /// `id` is the account's, when the answer tells it.
+    pub(super) async fn told(&self, number: usize, status: u16, id: Option<i64>) {
+        let id = id.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        self.line(format!("told {number} {status} {id}\n")).await;
     }
 
     async fn line(&self, line: String) {
@@ -59,10 +61,11 @@ impl Journal {
 }
 
 /// A line of the journal: a sign-up was sent, or (with a status) answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Line {
     pub(super) number: usize,
-    pub(super) told: Option<u16>,
+    /// The status, and the account's id as text.
+    pub(super) told: Option<(u16, String)>,
 }
 
 impl Line {
@@ -71,8 +74,9 @@ impl Line {
         let number = |word: &str| word.parse().unwrap_or_else(|_| panic!("not a line of a journal: {text}"));
         match words[..] {
             ["sent", sent] => Line { number: number(sent), told: None },
-            ["told", told, status] => {
-                Line { number: number(told), told: Some(status.parse().expect("a status")) }
+            ["told", told, status, id] => {
+                let status = status.parse().expect("a status");
+                Line { number: number(told), told: Some((status, id.to_owned())) }
             }
             _ => panic!("not a line of a journal: {text}"),
         }

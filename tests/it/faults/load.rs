@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
-use crate::harness::client::{Client, post};
+use crate::harness::client::Client;
 
 /// After an answer that is no success a client waits a moment, as a polite one does.
 const MANNERS: Duration = Duration::from_millis(5);
@@ -26,9 +26,21 @@ pub(super) fn password(number: usize) -> String {
     format!("a password {number}")
 }
 
-pub(super) fn request(number: usize) -> Vec<u8> {
+/// A sign-up under an idempotency key.
+pub(super) fn request(number: usize, key: &str) -> Vec<u8> {
     let (email, password) = (email(number), password(number));
-    post("/users", &format!(r#"{{"email":"{email}","password":"{password}"}}"#))
+    let body = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
+    let length = body.len();
+    format!(
+        "POST /users HTTP/1.1\r\nhost: accounts.example.com\r\ncontent-type: application/json\r\n\
+         idempotency-key: \"{key}\"\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+/// The key of the person that this is, the same at each try.
+fn key(number: usize) -> String {
+    format!("the key of person {number}")
 }
 
 /// Numbered sign-ups, each of another person, and what became of them.
@@ -60,12 +72,24 @@ impl Load {
         self.answers.load(Ordering::Relaxed)
     }
 
-    /// Tries one sign-up on this connection; the status that it was told.
+    /// Tries one sign-up on this connection; the status that it was told. Another try is the same request again.
     pub(super) async fn sign_up(&self, client: &mut Client, number: usize) -> std::io::Result<u16> {
+        self.sign_up_under(&key(number), client, number).await
+    }
+
+    /// The same under a key of choice: under another one a second try is another request.
+    pub(super) async fn sign_up_under(
+        &self,
+        key: &str,
+        client: &mut Client,
+        number: usize,
+    ) -> std::io::Result<u16> {
         self.journal.sent(number).await;
         self.open.lock().expect("nobody panics with it").insert(number);
-        let status = client.try_ask(&request(number)).await?.status;
-        self.journal.told(number, status).await;
+        let reply = client.try_ask(&request(number, key)).await?;
+        let status = reply.status;
+        let id = (status < 300).then(|| reply.json()["id"].as_i64()).flatten();
+        self.journal.told(number, status, id).await;
         self.answers.fetch_add(1, Ordering::Relaxed);
         if status < 300 || status == 409 {
             self.open.lock().expect("nobody panics with it").remove(&number);
@@ -135,7 +159,8 @@ impl Load {
     }
 }
 
-/// Everybody at once: each number is signed up on a connection of its own, in turn at these addresses.
+/// Everybody at once: each number is signed up on a connection of its own and under a key of its own, in turn at these
+/// addresses.
 pub(super) async fn at_once(load: &Arc<Load>, addresses: &[SocketAddr], numbers: &[usize]) {
     let mut clients = JoinSet::new();
     for (position, number) in numbers.iter().copied().enumerate() {
@@ -143,7 +168,9 @@ pub(super) async fn at_once(load: &Arc<Load>, addresses: &[SocketAddr], numbers:
         clients.spawn(async move {
             let mut client = Client::connect(address).await;
             // That the server dies meanwhile is what some of the tests are about.
-            let _ = load.sign_up(&mut client, number).await;
+            let _ = load
+                .sign_up_under(&format!("the key of racer {position} for {number}"), &mut client, number)
+                .await;
         });
     }
     clients.join_all().await;
