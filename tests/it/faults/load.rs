@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -47,7 +48,7 @@ fn key(number: usize) -> String {
 pub(super) struct Load {
     pub(super) journal: Journal,
     next: AtomicUsize,
-    answers: AtomicUsize,
+    answers: watch::Sender<usize>,
     /// Sent, and neither created nor told to be there.
     open: Mutex<BTreeSet<usize>>,
 }
@@ -57,7 +58,7 @@ impl Load {
         Arc::new(Load {
             journal: Journal::new(),
             next: AtomicUsize::new(0),
-            answers: AtomicUsize::new(0),
+            answers: watch::Sender::new(0),
             open: Mutex::default(),
         })
     }
@@ -67,9 +68,11 @@ impl Load {
         self.next.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// How many answers have come.
-    pub(super) fn answers(&self) -> usize {
-        self.answers.load(Ordering::Relaxed)
+    /// Waits for so many more answers.
+    pub(super) async fn more_answers(&self, count: usize) {
+        let mut answers = self.answers.subscribe();
+        let goal = *answers.borrow() + count;
+        answers.wait_for(|answers| *answers >= goal).await.expect("the load is here");
     }
 
     /// Tries one sign-up on this connection; the status that it was told. Another try is the same request again.
@@ -90,7 +93,7 @@ impl Load {
         let status = reply.status;
         let id = (status < 300).then(|| reply.json()["id"].as_i64()).flatten();
         self.journal.told(number, status, id).await;
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.answers.send_modify(|answers| *answers += 1);
         if status < 300 || status == 409 {
             self.open.lock().expect("nobody panics with it").remove(&number);
         }
@@ -126,10 +129,12 @@ impl Load {
 
     /// Lets some clients sign up until so many more answers have come, and ends with the last of theirs.
     pub(super) async fn run(self: &Arc<Load>, address: SocketAddr, clients: usize, answers: usize) {
-        let (stop, goal) = (CancellationToken::new(), self.answers() + answers);
-        let clients = self.clients(address, clients, &stop);
-        while self.answers() < goal && !clients.is_empty() {
-            tokio::task::yield_now().await;
+        let stop = CancellationToken::new();
+        let mut clients = self.clients(address, clients, &stop);
+        tokio::select! {
+            () = self.more_answers(answers) => {}
+            // Only a connection that broke ends one of them before.
+            _ = clients.join_next() => panic!("the server has closed a connection"),
         }
         stop.cancel();
         clients.join_all().await;

@@ -28,10 +28,7 @@ async fn a_server_that_is_held_for_a_moment_answers_everybody(database: &Databas
     let server = Orders::on(&url).start();
     let clients = load.clients(server.address, 16, &stop);
     for _ in 0..3 {
-        let answers = load.answers();
-        while load.answers() < answers + 20 {
-            tokio::task::yield_now().await;
-        }
+        load.more_answers(20).await;
         server.signal(Signal::STOP);
         // The pause is the fault itself.
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -61,10 +58,7 @@ async fn a_stop_under_load_drops_nothing_that_was_accepted(database: &Database) 
         }
         let server = launch.start();
         let clients = load.clients(server.address, 8, &CancellationToken::new());
-        let answers = load.answers();
-        while load.answers() < answers + 3 + 4 * round {
-            tokio::task::yield_now().await;
-        }
+        load.more_answers(3 + 4 * round).await;
         server.signal("TERM");
         server.wait_for_log("SIGTERM: finishing what was accepted");
         server.signal("TERM");

@@ -79,9 +79,7 @@ async fn control_a_success_before_the_sync_is_seen() {
     let trace = folder.path().join("trace");
     let server = Faulty::start(Orders::on(&database.url()).early().command_under(&tracing(&trace)));
     let clients = load.clients(server.address, 8, &CancellationToken::new());
-    while load.answers() < SIGN_UPS {
-        tokio::task::yield_now().await;
-    }
+    load.more_answers(SIGN_UPS).await;
     kill_process(first_process(&trace), Signal::KILL).expect("the traced process is there");
     clients.join_all().await;
     server.ended().await;
