@@ -6,6 +6,7 @@ use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::Pool;
+use crate::steps::Steps;
 use crate::store::Store;
 use crate::token::Signer;
 use std::sync::Arc;
@@ -40,6 +41,8 @@ pub struct App {
     pub tasks: TaskTracker,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who watches the steps of a sign-up: nobody, in the program.
+    pub steps: Steps,
 }
 
 /// A contract and where it is mounted.

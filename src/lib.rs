@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod network;
+pub mod steps;
 
 pub mod user;
 

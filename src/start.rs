@@ -12,6 +12,7 @@ use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
 use check::Check;
@@ -119,6 +120,7 @@ impl<'l> Plan<'l> {
             docs: config.docs,
             tasks: TaskTracker::new(),
             metrics,
+            steps: Steps::none(),
         };
         Ok(Started { app: Arc::new(app), tls, notes, warnings })
     }

@@ -9,6 +9,7 @@ use crate::http::router;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::token::Signer;
 use axum::body::Body;
@@ -93,6 +94,7 @@ impl Inside {
             docs: false,
             tasks: TaskTracker::new(),
             metrics,
+            steps: Steps::none(),
         });
         let router =
             router(app.clone()).unwrap_or_else(|_| unreachable!("one contract collides with nothing"));

@@ -7,6 +7,7 @@ mod architecture;
 mod cli;
 mod docs;
 mod door;
+mod faults;
 mod goldens;
 mod limits;
 mod metrics;

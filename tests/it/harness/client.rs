@@ -55,6 +55,17 @@ impl Client {
         Client::over(TcpStream::connect(address).await.expect("the server listens"))
     }
 
+    /// A connection to a server that may be gone.
+    pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
+        TcpStream::connect(address).await.map(BufReader::new).map(Client)
+    }
+
+    /// Sends a request to a server that may be gone, and reads its reply.
+    pub(crate) async fn try_ask(&mut self, request: &[u8]) -> std::io::Result<Reply> {
+        self.0.write_all(request).await?;
+        self.try_reply().await
+    }
+
     /// From another address of this machine.
     pub(crate) async fn from(own: SocketAddr, address: SocketAddr) -> Client {
         let socket = TcpSocket::new_v4().expect("a socket");
@@ -124,7 +135,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
 
     async fn line(&mut self) -> std::io::Result<String> {
         let mut line = String::new();
-        if self.0.read_line(&mut line).await? == 0 {
+        self.0.read_line(&mut line).await?;
+        if !line.ends_with('\n') {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())

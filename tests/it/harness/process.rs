@@ -26,6 +26,8 @@ pub(crate) struct Vestibule {
     input: Vec<u8>,
     /// A listening socket to start it with, as systemd does.
     handed: Option<OwnedFd>,
+    /// What stands before the program in the command line.
+    above: Vec<String>,
 }
 
 /// A run that has ended.
@@ -45,6 +47,7 @@ impl Vestibule {
             environment: Vec::new(),
             input: Vec::new(),
             handed: None,
+            above: Vec::new(),
         }
     }
 
@@ -64,6 +67,12 @@ impl Vestibule {
 
     pub(crate) fn env(mut self, name: &str, value: &str) -> Vestibule {
         self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it by another program, whose command line comes first.
+    pub(crate) fn under(mut self, above: &[String]) -> Vestibule {
+        self.above = above.to_vec();
         self
     }
 
@@ -117,20 +126,17 @@ impl Vestibule {
     }
 
     fn spawn(self) -> Process {
-        let program = env!("CARGO_BIN_EXE_vestibule");
-        let mut command = match &self.handed {
-            None => Command::new(program),
-            Some(_) => {
-                // Only the process itself knows its id before it is the program.
-                let mut shell = Command::new("sh");
-                shell.args(["-c", "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 0</dev/null"]);
-                shell.arg(program);
-                shell
-            }
-        };
+        let mut line = self.above;
+        if self.handed.is_some() {
+            // Only the process itself knows its id before it is the program.
+            const HANDED: &str = "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 0</dev/null";
+            line.extend(["sh", "-c", HANDED].map(str::to_owned));
+        }
+        line.push(env!("CARGO_BIN_EXE_vestibule").to_owned());
+        line.extend(self.arguments);
         let input = self.handed.map_or_else(Stdio::piped, Stdio::from);
-        let mut child = command
-            .args(&self.arguments)
+        let mut child = Command::new(&line[0])
+            .args(&line[1..])
             .env_clear()
             .envs(self.environment)
             .current_dir(self.folder.path())
@@ -271,7 +277,7 @@ impl Server {
 }
 
 /// What a stream has said so far, filled by a thread of its own.
-struct Lines(Arc<(Mutex<Said>, Condvar)>);
+pub(crate) struct Lines(Arc<(Mutex<Said>, Condvar)>);
 
 #[derive(Default)]
 struct Said {
@@ -280,7 +286,7 @@ struct Said {
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Lines {
+    pub(crate) fn of(stream: impl Read + Send + 'static) -> Lines {
         let shared: Arc<(Mutex<Said>, Condvar)> = Arc::default();
         let writer = shared.clone();
         std::thread::spawn(move || {
@@ -297,12 +303,12 @@ impl Lines {
         Lines(shared)
     }
 
-    fn so_far(&self) -> String {
+    pub(crate) fn so_far(&self) -> String {
         self.0.0.lock().expect("the thread does not panic").text.clone()
     }
 
     /// The first line that contains `text`, from where `text` begins; `None` when the stream ended without one.
-    fn wait_for(&self, text: &str) -> Option<String> {
+    pub(crate) fn wait_for(&self, text: &str) -> Option<String> {
         let found = |said: &str| {
             said.split_inclusive('\n')
                 .filter_map(|line| line.strip_suffix('\n'))
