@@ -21,7 +21,7 @@ enum Source {
 }
 
 impl Clock {
-    /// The operating system's wall clock and aws-lc's random generator, which is seeded from the operating system.
+    /// The operating system's wall clock and its random generator.
     pub fn system() -> Clock {
         Clock { source: Source::System }
     }
@@ -110,7 +110,8 @@ fn system_now() -> Timestamp {
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that draws randomness")]
 fn system_fill(bytes: &mut [u8]) {
-    aws_lc_rs::rand::fill(bytes).expect("the operating system must provide randomness");
+    // Not aws-lc's generator: it gathers jitter for a tenth of a second before it gives its first byte.
+    getrandom::fill(bytes).expect("the operating system must provide randomness");
 }
 
 #[cfg(test)]

@@ -16,21 +16,27 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What the page may do: run its own script, use its own style, and ask this server.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The routes: the document, written once here, and the page.
-pub(super) fn routes(app: &App) -> Router<Arc<Server>> {
+/// The routes: the document, written once when it is first asked for, and the page.
+pub(super) fn routes(app: &Arc<App>) -> Router<Arc<Server>> {
     let page = [
         ("/docs", "text/html; charset=utf-8", include_str!("docs/page.html")),
         ("/docs/page.css", "text/css; charset=utf-8", include_str!("docs/page.css")),
         ("/docs/page.js", "text/javascript; charset=utf-8", include_str!("docs/page.js")),
     ];
-    let page = page.map(|(path, media, text)| (path, Asset::new(media, Bytes::from_static(text.as_bytes()))));
-    let document = Asset::new("application/json", document(app).into());
+    let page = page.map(|(path, media, text)| {
+        let made: Lazy =
+            LazyLock::new(Box::new(move || Asset::new(media, Bytes::from_static(text.as_bytes()))));
+        (path, made)
+    });
+    let app = app.clone();
+    let document: Lazy =
+        LazyLock::new(Box::new(move || Asset::new("application/json", document(&app).into())));
     let assets = [("/openapi.json", document)].into_iter().chain(page);
     assets.fold(Router::new(), |router, (path, asset)| {
         let asset = Arc::new(asset);
@@ -50,6 +56,9 @@ fn document(app: &App) -> String {
         mounted.map(|(m, path)| Endpoint { name: &m.name, path, contract: &m.contract }).collect();
     openapi(&endpoints, &app.base_url).to_string()
 }
+
+/// Made when it is first asked for: most servers are never asked, and every start would wait for it.
+type Lazy = LazyLock<Asset, Box<dyn FnOnce() -> Asset + Send>>;
 
 /// Something that never changes while the server runs.
 struct Asset {

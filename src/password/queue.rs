@@ -5,12 +5,19 @@
 //! themselves. When there is no room left, whoever takes up the most of it gives way: its newest item is pushed out
 //! for one of a shorter line (longest-queue drop; McKenney, "Stochastic Fairness Queueing", 1990). So a flood from one
 //! side fills what nobody else needs, and no more.
+//!
+//! It is long for a burst and short for a flood. A queue that empties again has done its work; one that stands full
+//! makes everybody wait and serves nobody sooner (Nichols and Jacobson, "Controlling Queue Delay", 2012). So when it
+//! has not become short for as long as a whole deadline, only a part of the room is given away until it has.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// A longer deadline than this one is none, and could not be added to the present time.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The part of the room that is given away while the queue stands: one in so many.
+const STANDING: u32 = 3;
 
 /// Nobody is sent away for longer. Behind a flood that long, the promise to be let in is not kept any more.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -38,6 +45,8 @@ pub(super) struct Queue<T> {
     workers: f64,
     /// Up to so much waiting is let in.
     room: Duration,
+    /// Since when it has not been short.
+    standing: Option<Instant>,
     /// After so much waiting an item is no longer worth beginning.
     deadline: Duration,
     seconds_per_work: f64,
@@ -87,6 +96,7 @@ impl<T> Queue<T> {
             verification_is_next: false,
             workers: workers as f64,
             room: room.min(LONGEST_DEADLINE),
+            standing: None,
             deadline: deadline.min(LONGEST_DEADLINE),
             seconds_per_work: pace.as_secs_f64(),
             sent_away: SentAway { seconds: 0.0, at: None },
@@ -101,13 +111,21 @@ impl<T> Queue<T> {
     }
 
     /// Whether a new item of any line would be begun in time.
-    pub(super) fn has_room(&self) -> bool {
-        self.backlog() <= self.room
+    pub(super) fn has_room(&self, now: Instant) -> bool {
+        let stands = self.standing.is_some_and(|since| now.saturating_duration_since(since) > self.deadline);
+        self.backlog() <= if stands { self.room / STANDING } else { self.room }
+    }
+
+    /// Notes whether the queue is short: half of what is given away while it stands.
+    fn watch(&mut self, now: Instant) {
+        let short = self.backlog() <= self.room / STANDING / 2;
+        self.standing = if short { None } else { self.standing.or(Some(now)) };
     }
 
     /// Lets an item in at the end of its line if there is room, or if a longer line can give way.
     pub(super) fn admit(&mut self, lane: Lane, work: u64, item: T, now: Instant) -> Admission<T> {
-        if self.has_room() {
+        self.watch(now);
+        if self.has_room(now) {
             self.push(lane, work, item, now);
             return Admission::Admitted;
         }

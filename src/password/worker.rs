@@ -74,8 +74,8 @@ impl Shared {
         if !state.open {
             return Err(HashError::Stopped);
         }
-        let gone = self.make_room(&mut state);
         let (work, now) = (job.task.work(), Instant::now());
+        let gone = self.make_room(&mut state, now);
         let admission = state.queue.admit(lane, work, job, now);
         let retry_after = match &admission {
             Admission::Admitted => Duration::ZERO,
@@ -103,8 +103,8 @@ impl Shared {
     }
 
     /// Those who left stand in the way of those who come: takes them out when there is no room otherwise.
-    fn make_room(&self, state: &mut State) -> Vec<Entry<Job>> {
-        if state.queue.has_room() || self.left.swap(0, Ordering::Relaxed) == 0 {
+    fn make_room(&self, state: &mut State, now: Instant) -> Vec<Entry<Job>> {
+        if state.queue.has_room(now) || self.left.swap(0, Ordering::Relaxed) == 0 {
             return Vec::new();
         }
         state.queue.remove(|job| job.claim.is_void())

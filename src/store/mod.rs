@@ -15,6 +15,7 @@ mod account;
 mod backup;
 mod error;
 mod event;
+mod lookups;
 mod migrations;
 mod postgres;
 mod sqlite;

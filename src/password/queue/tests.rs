@@ -33,12 +33,12 @@ fn milliseconds(queue: &Queue<u32>) -> u128 {
 fn room_ends_where_the_deadline_does() {
     let mut queue = queue();
     fill(&mut queue, ALONE, 0..200);
-    assert_eq!((milliseconds(&queue), queue.has_room()), (1000, true));
+    assert_eq!((milliseconds(&queue), queue.has_room(Instant::now())), (1000, true));
     assert_eq!(admit(&mut queue, ALONE, 200), Ok(None));
-    assert_eq!((milliseconds(&queue), queue.has_room()), (1005, false));
+    assert_eq!((milliseconds(&queue), queue.has_room(Instant::now())), (1005, false));
     assert_eq!(admit(&mut queue, ALONE, 201), Err(201));
     queue.pop();
-    assert!(queue.has_room());
+    assert!(queue.has_room(Instant::now()));
 }
 
 #[test]
@@ -146,4 +146,30 @@ fn nobody_is_sent_away_for_longer_than_half_a_minute() {
         queue.send_away(1, later) < Duration::from_millis(1006),
         "the line outside gets shorter by itself"
     );
+}
+
+#[test]
+fn a_queue_that_stands_is_kept_short_until_it_has_been() {
+    let mut queue = queue();
+    let start = Instant::now();
+    let at = |milliseconds| start + Duration::from_millis(milliseconds);
+    let mut try_at =
+        |queue: &mut Queue<u32>, ms| matches!(queue.admit(ALONE, 1, 0, at(ms)), Admission::Admitted);
+    while try_at(&mut queue, 0) {}
+    assert_eq!(queue.len(), 201, "a burst gets all of the room");
+    // A third of it is 67 items, half of that 33.
+    for _ in 0..130 {
+        queue.pop();
+    }
+    assert!(try_at(&mut queue, 1000), "it has not stood for longer than the deadline");
+    assert!(!try_at(&mut queue, 1001));
+    while queue.len() > 66 {
+        queue.pop();
+    }
+    assert!(try_at(&mut queue, 1002) && !try_at(&mut queue, 1003), "up to a third");
+    while queue.len() > 33 {
+        queue.pop();
+    }
+    while try_at(&mut queue, 1004) {}
+    assert_eq!(queue.len(), 201, "it has been short, and the next burst gets all of the room");
 }

@@ -20,6 +20,7 @@ use tokio_postgres::types::{ToSql, Type};
 
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{OpenError, RegisterError, StoreError};
+use super::lookups::Lookups;
 use super::url::PostgresServer;
 use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
@@ -43,6 +44,8 @@ type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 #[derive(Clone, Debug)]
 pub struct Postgres {
     pool: Pool,
+    /// `None` in the copy that asks for them.
+    lookups: Option<Lookups>,
     created: bool,
 }
 
@@ -64,7 +67,10 @@ impl Postgres {
     }
 
     pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
-        read::collisions(self, keys).await
+        match &self.lookups {
+            Some(lookups) => lookups.taken(keys).await,
+            None => read::collisions(self, keys).await,
+        }
     }
 
     pub(super) async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {

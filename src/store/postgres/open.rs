@@ -9,10 +9,12 @@ use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::super::error::{OpenError, StoreError};
+use super::super::lookups::Lookups;
 use super::super::migrations;
 use super::super::url::PostgresServer;
 use super::super::{Opening, Sql};
 use super::{Postgres, discard, fault};
+use crate::user::Key;
 
 /// A registration holds a connection for two round trips, so a few serve thousands a second; a server is best off
 /// with two to four active connections per core.
@@ -48,9 +50,14 @@ const PATIENCE: &str = "SET statement_timeout = 0";
 pub(super) async fn open(server: &PostgresServer, opening: Opening) -> Result<Postgres, OpenError> {
     let database = format!("postgres://{server}");
     let pool = pool(server).map_err(|reason| OpenError::Connect { database: database.clone(), reason })?;
-    let mut store = Postgres { pool, created: false };
+    let mut store = Postgres { pool, lookups: None, created: false };
     let client = store.client().await.map_err(|error| unconnected(&database, &error))?;
     store.created = check_schema(client, &database, opening).await?;
+    let asked = store.clone();
+    store.lookups = Some(Lookups::start(move |keys: Vec<Key>| {
+        let store = asked.clone();
+        async move { store.collisions(&keys).await }
+    }));
     Ok(store)
 }
 

@@ -17,6 +17,7 @@ use rusqlite::Connection;
 
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
+use super::lookups::Lookups;
 use super::url::SqliteFile;
 use super::{BackupError, Copied, Event, Events, Opening, Sql};
 use crate::steps::Steps;
@@ -43,6 +44,7 @@ pub struct Sqlite(Arc<Inner>);
 struct Inner {
     writer: Writer,
     readers: Readers,
+    lookups: Lookups,
     created: bool,
 }
 
@@ -58,7 +60,12 @@ impl Sqlite {
         let writer = Writer::start(opened.connection, steps)
             .map_err(|error| OpenError::Unreadable { path: database.into(), reason: error.to_string() })?;
         let readers = Readers::new(opened.path);
-        Ok(Sqlite(Arc::new(Inner { writer, readers, created: opened.created })))
+        let asked = readers.clone();
+        let lookups = Lookups::start(move |keys: Vec<Key>| {
+            let readers = asked.clone();
+            async move { readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await }
+        });
+        Ok(Sqlite(Arc::new(Inner { writer, readers, lookups, created: opened.created })))
     }
 
     pub(super) fn created(&self) -> bool {
@@ -77,8 +84,7 @@ impl Sqlite {
     }
 
     pub(super) async fn collisions(&self, keys: &[Key]) -> Result<Vec<Key>, StoreError> {
-        let keys = keys.to_vec();
-        self.0.readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await
+        self.0.lookups.taken(keys).await
     }
 
     pub(super) async fn repeat(&self, digest: [u8; 32], now: Timestamp) -> Result<Option<Kept>, StoreError> {

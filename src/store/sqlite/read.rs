@@ -52,7 +52,7 @@ const READERS: usize = 4;
 const DEADLINE: Duration = Duration::from_secs(5);
 
 /// The read-only connections, opened when they are needed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Readers {
     path: PathBuf,
     turns: Arc<Semaphore>,
