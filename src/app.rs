@@ -6,6 +6,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::Pool;
 use crate::store::Store;
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,8 @@ pub struct App {
     pub signer: Arc<Signer>,
     /// How the same request is recognised when it comes again.
     pub idempotency: Idempotency,
+    /// How often somebody may try.
+    pub throttle: Throttle,
     /// Where accounts live.
     pub store: Store,
     /// The contracts and where they are mounted.

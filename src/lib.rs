@@ -17,6 +17,7 @@ pub mod store;
 pub mod token;
 
 pub mod idempotency;
+pub mod throttle;
 
 pub mod metrics;
 

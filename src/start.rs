@@ -12,6 +12,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use check::Check;
 use std::io;
@@ -104,6 +105,7 @@ impl<'l> Plan<'l> {
             passwords,
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
+            throttle: Throttle::new(&config.rates),
             store,
             contracts,
             secrets: Arc::new(secrets(config)),

@@ -10,6 +10,7 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -83,6 +84,7 @@ impl Inside {
                 Duration::from_secs(3600),
                 Duration::ZERO,
             ),
+            throttle: Throttle::none(),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,
             contracts,

@@ -6,6 +6,7 @@ mod harness;
 mod architecture;
 mod cli;
 mod docs;
+mod gate;
 mod goldens;
 mod limits;
 mod metrics;

@@ -8,14 +8,16 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequestLayer;
 use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
-use vestibule::http::{Ending, Limits, router, serve_counted};
+use vestibule::http::{Ending, Limits, Peer, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::store::Store;
+use vestibule::throttle::Throttle;
 use vestibule::token::Signer;
 
 /// A server that serves one contract at its own path.
@@ -55,6 +57,7 @@ impl Server {
             passwords,
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
             idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
+            throttle: Throttle::none(),
             store,
             contracts,
             secrets: Arc::new(secrets),
@@ -78,6 +81,7 @@ impl Server {
             write_timeout: second,
         };
         let router = router(app.clone()).expect("one contract collides with nothing");
+        let router = router.layer(MapRequestLayer::new(from_elsewhere));
         let ending = Ending { shutdown: stop.clone(), grace: second };
         let connections = app.metrics.connections.clone();
         tokio::spawn(async move { serve_counted(listener, router, limits, ending, &connections).await });
@@ -92,6 +96,17 @@ impl Server {
         stream.read_to_end(&mut answer).await.expect("the server answers");
         answer
     }
+}
+
+/// The header by which a test says from where its request shall have come.
+pub(crate) const PEER: &str = "x-test-peer";
+
+fn from_elsewhere<B>(mut request: http::Request<B>) -> http::Request<B> {
+    if let Some(peer) = request.headers_mut().remove(PEER) {
+        let address = peer.to_str().ok().and_then(|text| text.parse().ok()).expect("an IP address");
+        request.extensions_mut().insert(Peer(SocketAddr::new(address, 1024)));
+    }
+    request
 }
 
 impl Drop for Server {

@@ -1,0 +1,3 @@
+//! Who does not get in: too many tries, passwords that everybody knows.
+
+mod h6_rates;
