@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use serde_json::{Value, json};
 use tokio::sync::Mutex;
 use tokio::time::{sleep_until, timeout};
 
@@ -50,6 +51,21 @@ impl Tally {
         }
     }
 
+    /// As JSON; rates are over so many seconds.
+    pub fn told(&self, seconds: f64) -> Value {
+        json!({
+            "seconds": seconds,
+            "succeeded": latencies(&self.succeeded, seconds),
+            "shed": latencies(&self.shed, seconds),
+            "refused": latencies(&self.refused, seconds),
+            "shed_without_retry_after": self.without_retry_after,
+            "timed_out": self.timed_out,
+            "broken": self.broken,
+            "not_sent": self.not_sent,
+            "successes_by_second": self.timeline,
+        })
+    }
+
     fn note(&mut self, start: Instant, due: Instant, outcome: Outcome) {
         let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(u64::MAX).min(60_000_000);
         match outcome {
@@ -88,6 +104,19 @@ impl Tally {
             *mine += theirs;
         }
     }
+}
+
+/// Milliseconds.
+fn latencies(histogram: &Histogram<u64>, seconds: f64) -> Value {
+    let ms = |micros: u64| micros as f64 / 1e3;
+    json!({
+        "count": histogram.len(),
+        "per_second": histogram.len() as f64 / seconds,
+        "p50_ms": ms(histogram.value_at_quantile(0.5)),
+        "p90_ms": ms(histogram.value_at_quantile(0.9)),
+        "p99_ms": ms(histogram.value_at_quantile(0.99)),
+        "max_ms": ms(histogram.max()),
+    })
 }
 
 enum Outcome {

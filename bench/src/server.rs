@@ -1,11 +1,16 @@
-//! A server under test: started on a free port, measured, and stopped.
+//! A server under test: started on a free port, measured, and stopped with all its children.
 
+use std::fs::File;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+
+/// How long a server may take to listen.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running process that listens.
 pub struct Server {
@@ -13,33 +18,21 @@ pub struct Server {
     pub address: SocketAddr,
     /// From the start of the process to its first accepted connection.
     pub started_in: Duration,
-    folder: Option<PathBuf>,
 }
 
 impl Server {
-    /// `vestibule serve --contract knex` on a new database.
-    pub fn vestibule(binary: &Path, database: Option<&str>) -> anyhow::Result<Server> {
-        let folder =
-            std::env::temp_dir().join(format!("vestibule-bench-{}-{}", std::process::id(), free_port()?));
-        std::fs::create_dir(&folder).context("a temporary folder")?;
-        let address = SocketAddr::from(([127, 0, 0, 1], free_port()?));
-        let sqlite = format!("sqlite://{}", folder.join("bench.db").display());
-        let mut command = Command::new(binary);
-        command.current_dir(&folder).args(["serve", "--contract", "knex", "--listen", &address.to_string()]);
-        command.args(["--set", "log.level=warn", "--database", database.unwrap_or(&sqlite)]);
-        let mut server = Server::start(command, address)?;
-        server.folder = Some(folder);
-        Ok(server)
-    }
-
-    pub fn start(mut command: Command, address: SocketAddr) -> anyhow::Result<Server> {
+    /// Starts a program that will listen on `address`; what it prints goes to `log`.
+    pub fn start(mut command: Command, address: SocketAddr, log: &Path) -> anyhow::Result<Server> {
         let begin = Instant::now();
-        let child =
-            command.stdout(Stdio::null()).stderr(Stdio::inherit()).spawn().context("starting the server")?;
-        let mut server = Server { child, address, started_in: Duration::ZERO, folder: None };
+        let file = File::create(log).context("the server's log")?;
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+        // A group of its own, so that the workers of a server with several end with it.
+        let child = command.process_group(0).spawn().with_context(|| format!("starting {command:?}"))?;
+        let mut server = Server { child, address, started_in: Duration::ZERO };
         while TcpStream::connect(address).is_err() {
-            if begin.elapsed() > Duration::from_secs(30) || server.child.try_wait()?.is_some() {
-                bail!("the server does not listen on {address}");
+            if begin.elapsed() > PATIENCE || server.child.try_wait()?.is_some() {
+                let said = std::fs::read_to_string(log).unwrap_or_default();
+                bail!("the server does not listen: {}", said.trim());
             }
             std::thread::sleep(Duration::from_micros(500));
         }
@@ -54,14 +47,13 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.child.kill();
+        let group = format!("-{}", self.pid());
+        let _ = Command::new("kill").args(["-KILL", "--", &group]).stderr(Stdio::null()).status();
         let _ = self.child.wait();
-        if let Some(folder) = &self.folder {
-            let _ = std::fs::remove_dir_all(folder);
-        }
     }
 }
 
-pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr()?.port())
+/// An address on this machine at which nobody listens.
+pub fn free_address() -> anyhow::Result<SocketAddr> {
+    TcpListener::bind("127.0.0.1:0").context("a free port")?.local_addr().context("a free port")
 }

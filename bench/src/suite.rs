@@ -1,21 +1,21 @@
-//! Everything in one go; what is compared is interleaved, and what is told is a ratio within the run.
+//! All sections, or some, in one run; the result is written after each of them.
 
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
+use vestibule::clock::Clock;
 
-use crate::load::{self, PATIENCE};
-use crate::request::{Kind, Maker};
-use crate::server::{Server, free_port};
-use crate::{client::Client, pool, sample, told};
+use crate::machine::machine;
+use crate::progress;
+use crate::section::{Bench, Section};
 
-/// How long and how often.
+/// What, how long and how often.
 #[derive(clap::Args)]
 pub struct SuiteArgs {
+    /// Only these sections
+    #[arg(long, value_enum, value_delimiter = ',')]
+    only: Vec<Section>,
     /// Seconds of each measurement
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
@@ -25,170 +25,79 @@ pub struct SuiteArgs {
     /// Seconds of overload
     #[arg(long, default_value_t = 20.0)]
     overload: f64,
-    /// A PostgreSQL database that is empty and may be filled
-    #[arg(long)]
+    /// Sizes of the databases of the section `growth`, in accounts
+    #[arg(long, value_delimiter = ',', default_values_t = [0, 1_000_000, 10_000_000])]
+    users: Vec<u64>,
+    /// A superuser's URL of a PostgreSQL server that syncs to disk; databases are created on it and removed
+    #[arg(long, env = "BENCH_POSTGRES")]
     postgres: Option<String>,
     /// The program to measure; by default the one beside this one
     #[arg(long)]
     vestibule: Option<PathBuf>,
+    /// The folder with the other servers' sources
+    #[arg(long, default_value = "bench/peers")]
+    peers: PathBuf,
+    /// Only these of them, by folder, in the section `peers`
+    #[arg(long, value_delimiter = ',')]
+    only_peers: Vec<String>,
+    /// The file for the result; standard output unless given
+    #[arg(long)]
+    write: Option<PathBuf>,
 }
 
-pub async fn run(args: SuiteArgs) -> anyhow::Result<Value> {
+pub async fn run(args: SuiteArgs) -> anyhow::Result<()> {
     let beside = std::env::current_exe()?.with_file_name("vestibule");
-    let binary =
-        std::fs::canonicalize(args.vestibule.clone().unwrap_or(beside)).context("the program to measure")?;
-    let start_up = start_up(&binary).await?;
-    let sqlite = Server::vestibule(&binary, None)?;
-    let postgres = args.postgres.as_deref().map(|url| Server::vestibule(&binary, Some(url))).transpose()?;
-    let rates = rates(&args, &sqlite, postgres.as_ref()).await?;
-    let mut connections = Vec::new();
-    for (name, server) in [("sqlite", Some(&sqlite)), ("postgresql", postgres.as_ref())] {
-        let Some(server) = server else { continue };
-        for c in [1, 4, 16, 64] {
-            eprintln!("{name}, C={c}");
-            let mut row = closed(server, Kind::Register, c, args.seconds).await?;
-            row["store"] = name.into();
-            connections.push(row);
-        }
-    }
-    let peak = rates["sqlite_per_second"].as_f64().context("a rate")?;
-    let overload = overload(&args, &sqlite, peak).await?;
-    let refusals = refusals(&args, &sqlite).await?;
-    Ok(json!({
-        "machine": machine(), "start_up": start_up, "rates": rates, "connections": connections,
-        "overload": overload, "refusals": refusals,
-    }))
-}
-
-/// Start to listening, idle memory and size; the best of five starts, each on a new database.
-async fn start_up(binary: &Path) -> anyhow::Result<Value> {
-    let (mut listening, mut first, mut rss) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..5 {
-        let begin = Instant::now();
-        let server = Server::vestibule(binary, None)?;
-        listening.push(server.started_in.as_secs_f64() * 1e3);
-        rss.push(sample::usage(server.pid()).rss_kib);
-        let maker = Maker::new(Kind::Register, server.address, "/users", "start");
-        Client::connect(server.address).await?.exchange(&maker.next()).await?;
-        first.push(begin.elapsed().as_secs_f64() * 1e3);
-    }
-    Ok(json!({
-        "listening_ms": median(&mut listening), "first_registration_ms": median(&mut first),
-        "idle_rss_kib": rss.iter().max(), "binary_bytes": std::fs::metadata(binary)?.len(),
-    }))
-}
-
-/// The pool's raw rate and registrations at C=64, in turn.
-async fn rates(args: &SuiteArgs, sqlite: &Server, postgres: Option<&Server>) -> anyhow::Result<Value> {
-    let mut rounds = Vec::new();
-    for round in 0..args.rounds {
-        eprintln!("round {} of {}", round + 1, args.rounds);
-        let raw = pool(args.seconds).await?["hashes_per_second"].as_f64().context("a rate")?;
-        let rate = |row: &Value| row["load"]["succeeded"]["per_second"].as_f64();
-        let lite = rate(&closed(sqlite, Kind::Register, 64, args.seconds).await?).context("a rate")?;
-        let post = match postgres {
-            Some(server) => rate(&closed(server, Kind::Register, 64, args.seconds).await?),
-            None => None,
-        };
-        rounds.push(json!({ "pool": raw, "sqlite": lite, "postgresql": post }));
-    }
-    let each = |key: &str| rounds.iter().filter_map(|r| r[key].as_f64()).collect::<Vec<f64>>();
-    let ratio = |key: &str| {
-        let of = |r: &Value| Some(r[key].as_f64()? / r["pool"].as_f64()?);
-        median(&mut rounds.iter().filter_map(of).collect::<Vec<f64>>())
+    let binary = std::fs::canonicalize(args.vestibule.unwrap_or(beside)).context("the program to measure")?;
+    let all = [
+        Section::StartUp,
+        Section::Rates,
+        Section::Refusals,
+        Section::Overload,
+        Section::Peers,
+        Section::Growth,
+    ];
+    let sections = if args.only.is_empty() { all.to_vec() } else { args.only };
+    let bench = Bench {
+        binary,
+        seconds: args.seconds,
+        rounds: args.rounds,
+        overload: args.overload,
+        users: args.users,
+        postgres: args.postgres,
+        peers: args.peers,
+        only_peers: args.only_peers,
     };
-    Ok(json!({
-        "rounds": rounds, "pool_per_second": median(&mut each("pool")), "sqlite_per_second": median(&mut each("sqlite")),
-        "postgresql_per_second": median(&mut each("postgresql")), "sqlite_over_pool": ratio("sqlite"),
-        "postgresql_over_pool": ratio("postgresql"),
-    }))
-}
-
-async fn closed(server: &Server, kind: Kind, connections: usize, seconds: f64) -> anyhow::Result<Value> {
-    let run = format!("{:x}", Instant::now().elapsed().as_nanos() ^ u128::from(free_port()?));
-    let maker = Arc::new(Maker::new(kind, server.address, "/users", &run));
-    if kind == Kind::Taken {
-        Client::connect(server.address).await?.exchange(&maker.next()).await?;
+    let mut result = json!({
+        "date": Clock::system().now().to_string(), "machine": machine(), "sections": {},
+        "settings": { "seconds": bench.seconds, "rounds": bench.rounds, "overload": bench.overload, "users": bench.users },
+        "command": std::env::args().skip(1).map(without_address).collect::<Vec<_>>(),
+    });
+    let mut failed = Vec::new();
+    for section in sections {
+        let name = section.name();
+        progress!("section {name}");
+        result["sections"][&name] = section.measure(&bench).await.unwrap_or_else(|error| {
+            progress!("section {name} failed: {error:#}");
+            failed.push(name.clone());
+            json!({ "failed": format!("{error:#}") })
+        });
+        keep(&result, args.write.as_ref())?;
     }
-    let before = sample::usage(server.pid()).ticks;
-    let tally = load::closed(server.address, maker, connections, Duration::from_secs_f64(seconds)).await;
-    let ticks = sample::usage(server.pid()).ticks - before;
-    Ok(json!({ "kind": kind, "connections": connections, "load": told(&tally, seconds),
-               "cores_used": ticks as f64 / 100.0 / seconds }))
-}
-
-/// Ten times the peak, open loop, with a probe beside it; then how fast it is itself again.
-async fn overload(args: &SuiteArgs, server: &Server, peak: f64) -> anyhow::Result<Value> {
-    eprintln!("overload: {:.0} requests a second for {} s", 10.0 * peak, args.overload);
-    let length = Duration::from_secs_f64(args.overload);
-    let maker = Arc::new(Maker::new(Kind::Register, server.address, "/users", "overload"));
-    let probes = Arc::new(Maker::new(Kind::Get, server.address, "/healthz", ""));
-    let (stop, stopped) = tokio::sync::oneshot::channel();
-    let watch = tokio::spawn(sample::watch(server.pid(), stopped));
-    let probe = tokio::spawn(load::open(server.address, probes, 20.0, length));
-    let tally = load::open(server.address, maker.clone(), 10.0 * peak, length).await;
-    let probe = probe.await?;
-    let _ = stop.send(());
-    let (rss, cores) = watch.await?;
-    let begin = Instant::now();
-    let mut after = Client::connect(server.address).await?;
-    while begin.elapsed() < PATIENCE {
-        let answer = after.exchange(&maker.next()).await?;
-        if (200..300).contains(&answer.status) {
-            break;
-        }
+    if args.write.is_none() {
+        println!("{result:#}");
     }
-    let recovered = begin.elapsed().as_secs_f64() * 1e3;
-    let goodput = tally.succeeded.len() as f64 / args.overload;
-    Ok(json!({
-        "offered_per_second": 10.0 * peak, "load": told(&tally, args.overload), "probe": told(&probe, args.overload),
-        "goodput_over_peak": goodput / peak, "first_registration_after_ms": recovered, "peak_rss_kib": rss,
-        "cores_used": cores,
-    }))
-}
-
-/// Refusals beside a bare axum that parses the same JSON, in turn.
-async fn refusals(args: &SuiteArgs, server: &Server) -> anyhow::Result<Value> {
-    let address = std::net::SocketAddr::from(([127, 0, 0, 1], free_port()?));
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["floor", &address.to_string()]);
-    let floor = Server::start(command, address)?;
-    let mut rounds = Vec::new();
-    for _ in 0..args.rounds {
-        let mut row = json!({});
-        for (name, kind, server) in [
-            ("bare_axum", Kind::Invalid, &floor),
-            ("invalid", Kind::Invalid, server),
-            ("malformed", Kind::Malformed, server),
-            ("taken", Kind::Taken, server),
-        ] {
-            eprintln!("refusals: {name}");
-            let measured = closed(server, kind, 16, args.seconds).await?;
-            row[name] = measured["load"]["refused"]["per_second"].clone();
-        }
-        rounds.push(row);
+    if !failed.is_empty() {
+        bail!("these sections failed: {}", failed.join(", "));
     }
-    let over = |name: &str| {
-        let of = |r: &Value| Some(r[name].as_f64()? / r["bare_axum"].as_f64()?);
-        median(&mut rounds.iter().filter_map(of).collect::<Vec<f64>>())
-    };
-    Ok(json!({ "invalid_over_bare_axum": over("invalid"), "malformed_over_bare_axum": over("malformed"),
-               "taken_over_bare_axum": over("taken"), "rounds": rounds }))
+    Ok(())
 }
 
-fn machine() -> Value {
-    let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = cpu
-        .lines()
-        .find_map(|l| l.strip_prefix("model name"))
-        .unwrap_or("")
-        .trim_start_matches(['\t', ':', ' ']);
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    json!({ "cpu": model, "cores": cores, "load_before": load.trim() })
+fn keep(result: &Value, file: Option<&PathBuf>) -> anyhow::Result<()> {
+    let Some(file) = file else { return Ok(()) };
+    std::fs::write(file, format!("{result:#}\n")).with_context(|| format!("writing {}", file.display()))
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
+/// A database's URL may hold a password, and is of no use to others.
+fn without_address(argument: String) -> String {
+    if argument.contains("://") { "<url>".to_owned() } else { argument }
 }

@@ -1,9 +1,11 @@
 //! The command line: one file per sub-command. Only here and in `main` is anything printed or the process looked at.
 
+mod backup;
 mod calibrate;
 mod completions;
 mod config;
 mod contract;
+mod events;
 pub mod log;
 mod man;
 mod open_files;
@@ -55,6 +57,9 @@ enum Command {
     Serve(serve::ServeArgs),
     Config(config::ConfigArgs),
     User(user::UserArgs),
+    Events(events::EventsArgs),
+    Backup(backup::BackupArgs),
+    Restore(backup::RestoreArgs),
     Contract(contract::ContractArgs),
     Calibrate(calibrate::CalibrateArgs),
     Completions(completions::CompletionsArgs),
@@ -75,6 +80,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Serve(args) => serve::run(args, caller),
         Command::Config(args) => config::run(args, caller),
         Command::User(args) => user::run(args, caller),
+        Command::Events(args) => events::run(args, caller),
+        Command::Backup(args) => backup::backup(args, caller),
+        Command::Restore(args) => backup::restore(args, caller),
         Command::Contract(args) => contract::run(args, caller),
         Command::Calibrate(args) => calibrate::run(&args, caller),
         Command::Completions(args) => completions::run(&args),

@@ -101,7 +101,7 @@ pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     }
 }
 
-async fn open(loaded: &Loaded) -> anyhow::Result<Store> {
+pub(super) async fn open(loaded: &Loaded) -> anyhow::Result<Store> {
     let url = DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)?;
     Store::open(&url, Opening::Inspect).await.map_err(Failure::unavailable)
 }
@@ -141,7 +141,7 @@ fn full_name(user: &User) -> String {
 }
 
 /// Stored text on a terminal: control characters are shown, not obeyed.
-fn printable(text: &str) -> String {
+pub(super) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -142,7 +142,9 @@ impl Exchange {
         let contract = &self.mounted.contract;
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
         let fields = contract.decode(request, &self.circumstances).await?;
-        let repeatable = self.repeatable(parts, request, &fields)?;
+        let repeatable = self
+            .repeatable(parts, request, &fields)
+            .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
@@ -168,10 +170,8 @@ impl Exchange {
         parts: &Parts,
         request: Request<'_>,
         fields: &Fields,
-    ) -> Result<Option<Repeatable>, Refusal> {
-        let refused =
-            |error: KeyError| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) };
-        let key = IdempotencyKey::of(&parts.headers).map_err(refused)?;
+    ) -> Result<Option<Repeatable>, KeyError> {
+        let key = IdempotencyKey::of(&parts.headers)?;
         if key.is_none() && !self.app.idempotency.has_window() {
             return Ok(None);
         }

@@ -4,7 +4,7 @@ use super::memory::{Ceiling, Need, Verdict};
 use super::{StartError, workers};
 use crate::app::Mounted;
 use crate::config::{Loaded, Mount, Problems};
-use crate::contract::{self, Complaint, Contract, Level, SHIPPED};
+use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes};
 use crate::password::Params;
 use crate::store::DatabaseUrl;
@@ -90,7 +90,7 @@ impl<'c> Check<'c> {
                 }
             },
         };
-        let loaded = contract::load(&text);
+        let loaded = shipped.map_or_else(|| contract::load(&text), Shipped::load);
         let errors: Vec<Complaint> =
             loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
         if !errors.is_empty() {

@@ -12,7 +12,9 @@
 //! - Opening refuses what is not this program's: an empty, foreign, damaged or newer database.
 
 mod account;
+mod backup;
 mod error;
+mod event;
 mod migrations;
 mod postgres;
 mod sqlite;
@@ -21,11 +23,14 @@ mod url;
 pub use account::{
     AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Who,
 };
+pub use backup::{BackupError, Copied};
 pub use error::{Fault, OpenError, RegisterError, StoreError};
+pub use event::{Event, Events};
 pub use url::{DatabaseUrl, UrlError};
 
 use crate::user::{Key, User};
 use jiff::Timestamp;
+use std::path::Path;
 
 /// A constant SQL statement. The type's name is how a test finds every one of them.
 type Sql = &'static str;
@@ -158,6 +163,41 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.list(after, limit).await,
             Store::Postgres(store) => store.list(after, limit).await,
+        }
+    }
+
+    /// What happened, in the order of the events' ids, which is that of time. Two transactions that overlap can commit
+    /// in the other order: whoever follows the events has to look back by as long as a transaction may take.
+    ///
+    /// # Errors
+    /// When the database does not answer or a stored value cannot be read.
+    pub async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.events(wanted).await,
+            Store::Postgres(store) => store.events(wanted).await,
+        }
+    }
+
+    /// Copies an SQLite database to a file that is not there yet, as of one moment and while it is served. The copy has
+    /// been read whole and is on the disk when this returns.
+    ///
+    /// # Errors
+    /// See [`BackupError`]; then there is no such file.
+    pub async fn backup(&self, to: &Path) -> Result<Copied, BackupError> {
+        match self {
+            Store::Sqlite(store) => store.backup(to).await,
+            Store::Postgres(_) => Err(BackupError::NotAFile),
+        }
+    }
+
+    /// Copies a backup to where the URL's database is to be, and opens it there. Takes as long as reading the file.
+    ///
+    /// # Errors
+    /// See [`BackupError`]; a database that is there is never replaced.
+    pub fn restore(url: &DatabaseUrl, from: &Path) -> Result<Copied, BackupError> {
+        match &url.0 {
+            url::Target::Sqlite(file) => sqlite::restore(from, &file.path),
+            url::Target::Postgres(_) => Err(BackupError::NotAFile),
         }
     }
 

@@ -14,7 +14,7 @@ use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
 use crate::cli::{Caller, Failure, table};
-use crate::contract::{self, Contract, Level, SHIPPED};
+use crate::contract::{self, Contract, Level, SHIPPED, Shipped};
 
 /// Look at the contracts
 #[derive(Args, Debug)]
@@ -113,7 +113,7 @@ pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(Strin
             ))
         })?,
     };
-    let loaded = contract::load(&text);
+    let loaded = shipped.map_or_else(|| contract::load(&text), Shipped::load);
     let errors: Vec<_> = loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
     let name =
         std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());

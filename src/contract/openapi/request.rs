@@ -40,7 +40,7 @@ pub(super) fn parameters(here: &[&Described<'_>]) -> Vec<Json> {
             parameter["required"] = false.into();
         }
     }
-    if !out.iter().any(|p| is_idempotency_key(p)) {
+    if !out.iter().any(is_idempotency_key) {
         out.push(idempotency_key());
     }
     out

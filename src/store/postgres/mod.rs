@@ -4,6 +4,7 @@
 //! session, so it also runs behind a pooler that hands sessions around, and no cached plan goes stale when the
 //! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
 
+mod events;
 mod fault;
 mod open;
 mod read;
@@ -20,11 +21,12 @@ use tokio_postgres::types::{ToSql, Type};
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{OpenError, RegisterError, StoreError};
 use super::url::PostgresServer;
-use super::{Opening, Sql};
+use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
+const STATEMENTS: &[&[Sql]] =
+    &[open::STATEMENTS, read::STATEMENTS, events::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.
@@ -83,6 +85,10 @@ impl Postgres {
 
     pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {
         read::list(self, after, limit).await
+    }
+
+    pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        events::events(self, wanted).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

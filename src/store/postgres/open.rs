@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use tokio_postgres::config::TargetSessionAttrs;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -19,6 +20,9 @@ const CONNECTIONS: usize = 16;
 
 /// How long to wait for a free connection, for a new one, and for the check of a used one.
 const POOL_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long to wait for one of several hosts before the next one is tried.
+const HOST_DEADLINE: Duration = Duration::from_secs(2);
 
 /// After this time without an acknowledgement from the server's host the connection is given up.
 const SILENCE: Duration = Duration::from_secs(15);
@@ -52,6 +56,7 @@ pub(super) async fn open(server: &PostgresServer, opening: Opening) -> Result<Po
 
 fn pool(server: &PostgresServer) -> Result<Pool, String> {
     let settings = settings(&server.config);
+    let hosts = u32::try_from(settings.get_hosts().len().max(1)).unwrap_or(1);
     // A broken connection is noticed by the statement that meets it, which is tried again where that is safe; a
     // test query before every use would cost each registration a round trip.
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -62,7 +67,7 @@ fn pool(server: &PostgresServer) -> Result<Pool, String> {
     Pool::builder(manager)
         .max_size(CONNECTIONS)
         .wait_timeout(Some(POOL_DEADLINE))
-        .create_timeout(Some(POOL_DEADLINE))
+        .create_timeout(Some(HOST_DEADLINE * (hosts - 1) + POOL_DEADLINE))
         .recycle_timeout(Some(POOL_DEADLINE))
         .runtime(Runtime::Tokio1)
         .build()
@@ -76,8 +81,13 @@ fn settings(given: &Config) -> Config {
     if given.get_application_name().is_none() {
         config.application_name("vestibule");
     }
+    let several = given.get_hosts().len() > 1;
     if given.get_connect_timeout().is_none() {
-        config.connect_timeout(POOL_DEADLINE);
+        config.connect_timeout(if several { HOST_DEADLINE } else { POOL_DEADLINE });
+    }
+    // Of a server and its standbys only one can be written to.
+    if several && given.get_target_session_attrs() == TargetSessionAttrs::Any {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
     }
     if given.get_tcp_user_timeout().is_none() {
         config.tcp_user_timeout(SILENCE);

@@ -77,7 +77,7 @@ fn build(draft: &Path) -> Result<(), String> {
 
 /// A name beside the file that no other process chooses: containers all have the process id 1, so the standard
 /// library's per-process hash keys make the difference.
-fn draft_of(path: &Path) -> PathBuf {
+pub(super) fn draft_of(path: &Path) -> PathBuf {
     let unique = std::hash::RandomState::new().hash_one(std::process::id());
     let mut name = path.as_os_str().to_owned();
     name.push(format!(".new-{unique:016x}"));
@@ -85,7 +85,7 @@ fn draft_of(path: &Path) -> PathBuf {
 }
 
 /// A new name is durable only when its folder is.
-fn sync_folder(path: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("/"));
     File::open(folder)?.sync_all()
 }

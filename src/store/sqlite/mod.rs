@@ -1,5 +1,7 @@
 //! The store in one SQLite file: a single writer thread that commits in groups, and a few readers.
 
+mod backup;
+mod events;
 mod file;
 mod open;
 mod read;
@@ -7,6 +9,7 @@ mod register;
 mod repeat;
 mod writer;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -15,14 +18,21 @@ use rusqlite::Connection;
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::url::SqliteFile;
-use super::{Opening, Sql};
+use super::{BackupError, Copied, Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 use read::Readers;
 use register::Registration;
 use writer::{Write, Writer};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] = &[open::STATEMENTS, read::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    backup::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    repeat::STATEMENTS,
+];
 
 /// An open SQLite file.
 #[derive(Clone, Debug)]
@@ -105,6 +115,15 @@ impl Sqlite {
         self.0.readers.read(move |connection| read::list(connection, after, limit)).await
     }
 
+    pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
+        self.0.readers.read(move |connection| events::events(connection, wanted)).await
+    }
+
+    pub(super) async fn backup(&self, to: &Path) -> Result<Copied, BackupError> {
+        let to = to.to_owned();
+        self.0.readers.read(move |connection| Ok(backup::backup(connection, &to))).await?
+    }
+
     pub(super) async fn ping(&self) -> Result<(), StoreError> {
         self.0.readers.read(|connection| Ok(read::ping(connection)?)).await
     }
@@ -124,6 +143,13 @@ impl Sqlite {
         self.0.readers.close();
         self.0.writer.close().await;
     }
+}
+
+/// Copies a backup to where a database is to be.
+pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
+    let copied = backup::restore(from, to)?;
+    backup::reopens(to)?;
+    Ok(copied)
 }
 
 impl From<rusqlite::Error> for StoreError {

@@ -165,7 +165,7 @@ fn user(row: &Row<'_>) -> Result<User, StoreError> {
     })
 }
 
-fn parsed<T, E>(column: &str, result: Result<T, E>) -> Result<T, StoreError> {
+pub(super) fn parsed<T, E>(column: &str, result: Result<T, E>) -> Result<T, StoreError> {
     // The parser's own words could repeat the value.
     result.map_err(|_| StoreError::Unreadable(format!("column {column}")))
 }

@@ -95,6 +95,11 @@ impl Vestibule {
         Server { process, address }
     }
 
+    /// Starts a command that goes on until it is dropped.
+    pub(crate) fn watch(self) -> Watch {
+        Watch(self.spawn())
+    }
+
     fn spawn(self) -> Process {
         let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
             .args(&self.arguments)
@@ -142,6 +147,21 @@ impl Drop for Process {
         if self.running && std::thread::panicking() {
             eprintln!("what the server wrote to standard error:\n{}", self.err.so_far());
         }
+    }
+}
+
+/// A command that goes on. Killed when dropped.
+pub(crate) struct Watch(Process);
+
+impl Watch {
+    /// Waits for a line on standard output that contains `text`; gives it back from there.
+    pub(crate) fn wait_for(&self, text: &str) -> String {
+        self.0.out.wait_for(text).unwrap_or_else(|| panic!("no {text:?}; it said:\n{}", self.0.err.so_far()))
+    }
+
+    /// What it has printed so far.
+    pub(crate) fn so_far(&self) -> String {
+        self.0.out.so_far()
     }
 }
 

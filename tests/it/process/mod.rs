@@ -1,6 +1,8 @@
 //! The built program from outside: its command line, its sockets, its files, its signals.
 
+mod backups;
 mod configuration;
+mod events;
 mod leaving;
 mod logs;
 mod races;

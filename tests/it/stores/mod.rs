@@ -1,6 +1,6 @@
 //! The store: what holds on both engines (`opening`, `races`, `records`), and what only one of them can get wrong.
 
-mod accounts;
+pub(crate) mod accounts;
 mod opening;
 mod pgbouncer;
 mod postgres;

@@ -37,6 +37,22 @@ async fn a_server_that_is_not_there_is_one_clear_line() {
     database.drop().await;
 }
 
+#[tokio::test]
+async fn of_several_hosts_the_one_that_can_be_written_to_serves() {
+    let database = Database::create().await;
+    // The first of them is not there; without a word about it, only a server that takes writes will do.
+    let (start, host) = database.url.split_once('@').expect("a user");
+    let url = format!("{start}@%2Fnowhere,{host}");
+    let store = open(&url).await.expect("the second one serves");
+    assert_eq!(register(&store, account("a@example.com")).await.unwrap(), 1);
+    store.close().await;
+    // One that can only be read, as a standby can, is passed by.
+    execute(&database.url, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_read_only = on', current_database()); END $$").await;
+    let error = open(&url).await.unwrap_err();
+    assert!(matches!(error, OpenError::Connect { .. }), "{error}");
+    database.drop().await;
+}
+
 /// Makes the first inserts of an event fail with an SQLSTATE of choice.
 fn failing(times: u32, action: &str) -> String {
     format!(
