@@ -5,6 +5,7 @@
 //! tries have come` make trouble first.
 //! Each file runs against a server and a database of its own, on SQLite and on PostgreSQL, and must come out byte for
 //! byte (the `date` header aside). `VESTIBULE_BLESS=1 scripts/test goldens` writes what the server answers now.
+//! `VESTIBULE_GOLDENS=express` runs those of one contract only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -124,7 +125,11 @@ struct Golden {
 
 fn all() -> Vec<Golden> {
     let mut out = Vec::new();
+    let only = std::env::var("VESTIBULE_GOLDENS").ok();
     for contract in contract_files() {
+        if only.as_ref().is_some_and(|only| *only != stem(&contract)) {
+            continue;
+        }
         let folder = fs::read_dir(examples().join(stem(&contract))).into_iter().flatten().flatten();
         out.extend(folder.map(|file| Golden { contract: contract.clone(), path: file.path() }));
     }

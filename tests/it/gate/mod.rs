@@ -1,3 +1,4 @@
 //! Who does not get in: too many tries, passwords that everybody knows.
 
 mod h6_rates;
+mod p_passwords;
