@@ -1,5 +1,6 @@
 //! Everything that serves a request, built once. No logic.
 
+use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
@@ -22,6 +23,8 @@ pub struct App {
     pub signer: Arc<Signer>,
     /// How the same request is recognised when it comes again.
     pub idempotency: Idempotency,
+    /// Passwords that were in breaches.
+    pub breached: Option<Arc<Filter>>,
     /// How often somebody may try.
     pub throttle: Throttle,
     /// Where accounts live.

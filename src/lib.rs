@@ -8,6 +8,8 @@ pub mod clock;
 
 pub mod user;
 
+pub mod breach;
+
 pub mod contract;
 
 pub mod config;

@@ -5,6 +5,7 @@ pub(crate) mod memory;
 mod secret;
 
 use crate::app::{App, Mounted, counted};
+use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
@@ -49,6 +50,7 @@ pub struct Plan<'l> {
     contracts: Vec<Arc<Mounted>>,
     params: Params,
     url: DatabaseUrl,
+    breached: Option<Arc<Filter>>,
     warnings: Vec<String>,
 }
 
@@ -71,10 +73,11 @@ impl<'l> Plan<'l> {
     pub fn of(loaded: &'l Loaded, problems: Problems, colour: bool) -> Result<Plan<'l>, StartError> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
+        let breached = check.breached();
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, warnings: check.warnings })
+        Ok(Plan { config: &loaded.config, contracts, params, url, breached, warnings: check.warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -82,7 +85,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, mut warnings } = self;
+        let Plan { config, contracts, params, url, breached, mut warnings } = self;
         let passwords = Pool::start(PoolSettings {
             engine: match config.passwords.engine {
                 config::Engine::Fast => Engine::Fast,
@@ -97,6 +100,12 @@ impl<'l> Plan<'l> {
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
+        if bound.ip().is_loopback() && config.rates.network.is_some() {
+            notes.push(
+                "requests from this machine itself are not limited by network (rates.network): a proxy here must do it"
+                    .to_owned(),
+            );
+        }
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;
         let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
@@ -105,6 +114,7 @@ impl<'l> Plan<'l> {
             passwords,
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
+            breached,
             throttle: Throttle::new(&config.rates),
             store,
             contracts,

@@ -88,6 +88,8 @@ pub struct Passwords {
     pub workers: usize,
     /// How long a sign-up may wait for a thread.
     pub deadline: Duration,
+    /// The filter of passwords that were in breaches.
+    pub breached: Option<PathBuf>,
 }
 
 /// The `idempotency.` keys.
@@ -200,6 +202,7 @@ impl Config {
                 parallelism: 0,
                 workers: usize::MAX,
                 deadline: nothing,
+                breached: None,
             },
             idempotency: Idempotency { lifetime: nothing, window: nothing },
             rates: Rates { network: None, site: None, account: None, total: None, keys: 0 },

@@ -215,7 +215,7 @@ pub const RULE: &[Word] = &[
         "",
         "A password that attackers do not try first. Its code is what was found: `common` (a known password, or known \
          ones in a row), `pattern` (a repetition, a sequence, a row of keys), `personal` (made of the account's own \
-         address or names, or of the service's).",
+         address or names, or of the service's), `breached` (in the deployment's filter, if it has one).",
     ),
     word(
         "check",

@@ -4,7 +4,7 @@ use super::decode::{Fields, Refusal, unknown_members};
 use super::encode::{Circumstances, FieldError};
 use super::template::{Absent, Expr, Hidden, Room, Time, from_json, seen};
 use super::{Collect, Field, Operation, Outcome, Rule, Says, Unknown};
-use crate::user::{Email, Meaning, Problem, Weakness, weakness};
+use crate::user::{Email, Meaning, Password, Problem, weakness};
 use minijinja::Value;
 use serde_json::Value as Json;
 use std::collections::HashSet;
@@ -288,14 +288,10 @@ impl Run<'_> {
             return Some(Broken { reason, ..Broken::new("format", format) });
         }
         if rule.uncommon
-            && let Some(weakness) = self.weakness(text)
+            && let Some((code, reason)) = self.weakness(text)
         {
-            let reason = format!("this password {}", weakness.reason());
-            return Some(Broken {
-                reason,
-                found: Some(weakness.code()),
-                ..Broken::new("uncommon", Json::Null)
-            });
+            let reason = format!("this password {reason}");
+            return Some(Broken { reason, found: Some(code), ..Broken::new("uncommon", Json::Null) });
         }
         if let Some(name) = &rule.secret {
             let known = self.now.secrets.named(name).unwrap_or_default();
@@ -307,8 +303,8 @@ impl Run<'_> {
         (!self.holds(check, input, false)).then(|| Broken::new("check", Json::Null))
     }
 
-    /// What is weak about a password, given what the request and the service say about themselves.
-    fn weakness(&self, password: &str) -> Option<Weakness> {
+    /// What is weak about a password, as a code and in words, given what the request and the service say about themselves.
+    fn weakness(&self, password: &str) -> Option<(&'static str, &'static str)> {
         let told = |meaning: &Option<Meaning>| {
             use Meaning::{Email, FirstName, LastName, Name, Username};
             matches!(meaning, Some(Email | Username | Name | FirstName | LastName))
@@ -316,7 +312,12 @@ impl Run<'_> {
         let pairs = self.operation.fields.iter().zip(&self.fields.inputs);
         let own =
             pairs.filter(|(field, _)| told(&field.into)).filter_map(|(_, input)| input.as_ref()?.as_str());
-        weakness(password, own.chain([host(&self.now.base_url)]))
+        let found = weakness(password, own.chain([host(&self.now.base_url)]));
+        found.map(|weakness| (weakness.code(), weakness.reason())).or_else(|| {
+            let filter = self.now.breached.as_ref()?;
+            let seen = filter.contains(Password::parse(password).ok()?.as_bytes());
+            seen.then_some(("breached", "was in a breach of another service"))
+        })
     }
 
     /// One bit. An expression that cannot be evaluated breaks its rule, whichever way it is used: never fail open.
@@ -592,6 +593,7 @@ body = '{}'
 
     fn now() -> Circumstances {
         Circumstances {
+            breached: None,
             now: jiff::Timestamp::UNIX_EPOCH,
             random: uuid::Uuid::nil(),
             request_id: "1".into(),

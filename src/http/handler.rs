@@ -84,6 +84,7 @@ fn circumstances(app: &App, parts: &Parts) -> Circumstances {
         path: parts.uri.path().into(),
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
+        breached: app.breached.clone(),
     }
 }
 

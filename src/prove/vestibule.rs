@@ -84,6 +84,7 @@ impl Inside {
                 Duration::from_secs(3600),
                 Duration::ZERO,
             ),
+            breached: None,
             throttle: Throttle::none(),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,

@@ -57,6 +57,7 @@ impl Server {
             passwords,
             signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
             idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
+            breached: None,
             throttle: Throttle::none(),
             store,
             contracts,
