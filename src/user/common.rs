@@ -175,7 +175,7 @@ mod tests {
             ("zyxwvutsrqponmlk", "pattern"),
             ("qwertyuiopasdfgh", "pattern"),
             ("1qaz2wsx3edc4rfv", "pattern"),
-            ("1111111122222222", "pattern"),
+            ("1111111122222222", "common"),
             ("Jane.Doe@Example.COM", "personal"),
             ("janedoejanedoe", "personal"),
             ("JaneDoe77JaneDoe77", "personal"),
