@@ -2,10 +2,12 @@
 
 use crate::breach::Filter;
 use crate::clock::Clock;
+use crate::config::WebOrigin;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::Pool;
+use crate::steps::Steps;
 use crate::store::Store;
 use crate::throttle::Throttle;
 use crate::token::Signer;
@@ -37,12 +39,16 @@ pub struct App {
     pub base_url: Arc<str>,
     /// The longest request body, in bytes.
     pub body_limit: usize,
+    /// The web pages of other origins that may ask.
+    pub origins: Vec<WebOrigin>,
     /// Whether `/openapi.json` and `/docs` tell about the contracts.
     pub docs: bool,
     /// The registrations under way: they outlive the requests that began them.
     pub tasks: TaskTracker,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who watches the steps of a sign-up: nobody, in the program.
+    pub steps: Steps,
 }
 
 /// A contract and where it is mounted.

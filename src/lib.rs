@@ -5,6 +5,8 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod network;
+pub mod steps;
 
 pub mod user;
 

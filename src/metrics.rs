@@ -26,6 +26,8 @@ pub const BODY_TIMEOUT: &str = "body_timeout";
 pub const ABANDONED: &str = "abandoned";
 /// The outcome of a request under an idempotency key that belongs to another request.
 pub const KEY_REUSED: &str = "key_reused";
+/// The outcome of a request that a page of another site made.
+pub const CROSS_SITE: &str = "cross_site";
 
 /// The numbers of one server.
 #[derive(Debug)]
@@ -194,7 +196,7 @@ fn register_requests(
         durations.get_or_create_owned(&labels)
     };
     let requests = contracts.into_iter().map(|(contract, names)| {
-        let ends = [BODY_TIMEOUT, ABANDONED, KEY_REUSED].map(str::to_owned);
+        let ends = [BODY_TIMEOUT, ABANDONED, KEY_REUSED, CROSS_SITE].map(str::to_owned);
         let counted = names.into_iter().chain(ends).map(|name| (name.clone(), outcome(&contract, &name)));
         Requests {
             outcomes: counted.collect(),

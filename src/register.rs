@@ -5,6 +5,7 @@ use crate::clock::Clock;
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
 use crate::idempotency::{Repeatable, ReplayError};
 use crate::password::{Claim, HashError, Source};
+use crate::steps::Step;
 use crate::store::{AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
 use crate::throttle::Throttled;
 use crate::token;
@@ -140,6 +141,7 @@ async fn make(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, Registe
         HashError::Left => RegisterError::Left,
         other => RegisterError::Hash(other),
     })?;
+    app.steps.pass(Step::Hashed);
     let account = AccountFields {
         email: user.email.map_or_else(String::new, |e| e.as_str().to_owned()),
         username: user.username.map_or_else(String::new, |u| u.as_str().to_owned()),
@@ -214,12 +216,21 @@ impl Writer {
                 event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
                 repetition: writer.repeatable.as_ref().map(|r| r.repetition.clone()),
             };
-            let (seal, mint, clock) = (writer.clone(), app.mint(), app.clock.clone());
+            let (seal, mint, clock, steps) =
+                (writer.clone(), app.mint(), app.clock.clone(), app.steps.clone());
             let begun = Instant::now();
-            let result = app.store.register(new, move |serial| seal.seal(id, serial, &mint, &clock)).await;
+            let seal = move |serial| {
+                let sealed = seal.seal(id, serial, &mint, &clock);
+                steps.pass(Step::Sealed);
+                sealed
+            };
+            let result = app.store.register(new, seal).await;
             app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
             match result {
-                Ok(reply) => return Ok(reply),
+                Ok(reply) => {
+                    app.steps.pass(Step::Committed);
+                    return Ok(reply);
+                }
                 Err(crate::store::RegisterError::Taken(taken)) => {
                     let ours = |kind: &str| kind == PUBLIC_ID || generated && kind == ID;
                     let theirs: Vec<String> = kinds(&taken).into_iter().filter(|kind| !ours(kind)).collect();

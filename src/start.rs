@@ -9,9 +9,11 @@ use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
+use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
@@ -51,6 +53,7 @@ pub struct Plan<'l> {
     params: Params,
     url: DatabaseUrl,
     breached: Option<Arc<Filter>>,
+    tls: Option<Tls>,
     warnings: Vec<String>,
 }
 
@@ -59,6 +62,8 @@ pub struct Plan<'l> {
 pub struct Started {
     /// The server's parts.
     pub app: Arc<App>,
+    /// What the listener speaks TLS with, if it does.
+    pub tls: Option<Tls>,
     /// Sentences for the start-up log about what was done.
     pub notes: Vec<String>,
     /// Sentences for the start-up log about what somebody should look at.
@@ -73,11 +78,13 @@ impl<'l> Plan<'l> {
     pub fn of(loaded: &'l Loaded, problems: Problems, colour: bool) -> Result<Plan<'l>, StartError> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
+        check.door();
+        let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
         let breached = check.breached();
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, breached, warnings: check.warnings })
+        Ok(Plan { config: &loaded.config, contracts, params, url, breached, tls, warnings: check.warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -85,7 +92,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, breached, mut warnings } = self;
+        let Plan { config, contracts, params, url, breached, tls, mut warnings } = self;
         let passwords = Pool::start(PoolSettings {
             engine: match config.passwords.engine {
                 config::Engine::Fast => Engine::Fast,
@@ -100,9 +107,9 @@ impl<'l> Plan<'l> {
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
-        if bound.ip().is_loopback() && config.rates.network.is_some() {
+        if bound.ip().is_loopback() && config.rates.network.is_some() && config.trusted_proxies.is_empty() {
             notes.push(
-                "requests from this machine itself are not limited by network (rates.network): a proxy here must do it"
+                "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies"
                     .to_owned(),
             );
         }
@@ -119,13 +126,15 @@ impl<'l> Plan<'l> {
             store,
             contracts,
             secrets: Arc::new(secrets(config)),
-            base_url: config.base_url.or_bound(bound).into(),
+            base_url: config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into(),
             body_limit: config.limits.body.bytes(),
+            origins: config.cors.origins.clone(),
             docs: config.docs,
             tasks: TaskTracker::new(),
             metrics,
+            steps: Steps::none(),
         };
-        Ok(Started { app: Arc::new(app), notes, warnings })
+        Ok(Started { app: Arc::new(app), tls, notes, warnings })
     }
 }
 

@@ -7,9 +7,10 @@ mod bucket;
 mod table;
 
 use crate::config::{Rate, Rates};
+use crate::network::Network;
 use crate::user::Key;
 use bucket::{Bucket, Micros};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::time::Duration;
 use table::{Refused, Table};
 
@@ -104,9 +105,9 @@ impl Throttle {
         uptime: Duration,
     ) -> Result<(), Throttled> {
         if let Some(address) = address.map(|address| address.to_canonical()).filter(|a| !a.is_loopback()) {
-            self.count(Limit::Network, &(contract, network(address)), uptime)?;
+            self.count(Limit::Network, &(contract, Network::of(address)), uptime)?;
             if address.is_ipv6() {
-                self.count(Limit::Site, &(contract, site(address)), uptime)?;
+                self.count(Limit::Site, &(contract, Network::site(address)), uptime)?;
             }
         }
         self.count(Limit::Total, &contract, uptime)
@@ -140,24 +141,4 @@ impl Throttle {
             },
         })
     }
-}
-
-/// Whom an address stands for.
-fn network(address: IpAddr) -> u128 {
-    match address {
-        // Where IPv6 has its mapped addresses, and nobody's network is.
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => cut(address, 64),
-    }
-}
-
-fn site(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => cut(address, 48),
-    }
-}
-
-fn cut(address: Ipv6Addr, prefix: u32) -> u128 {
-    address.to_bits() >> (128 - prefix) << (128 - prefix)
 }

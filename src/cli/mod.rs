@@ -3,6 +3,7 @@
 mod backup;
 mod breach;
 mod calibrate;
+mod certificate;
 mod completions;
 mod config;
 mod contract;
@@ -13,6 +14,7 @@ mod open_files;
 mod outcome;
 mod serve;
 mod settings;
+mod sockets;
 mod user;
 
 use std::ffi::OsString;

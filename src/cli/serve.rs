@@ -7,18 +7,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use axum::Router;
 use clap::Args;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Caller, Failure, ServerArgs, log, open_files, table};
+use super::sockets::Sockets;
+use super::{Caller, Failure, ServerArgs, certificate, log, open_files, table};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::contract;
-use crate::http::{self, Drained, Ending, Limits};
+use crate::http::{self, Drained, Ending, Entrance, Limits, Proxies, Tls};
 use crate::start::{Plan, StartError, Started};
 
 /// Run the server
@@ -30,7 +33,7 @@ Examples:
   vestibule serve --contract knex@/v1 --contract ./ours.toml@/v2
   vestibule serve --set passwords.workers=2 --set log.format=json
 
-SIGTERM and SIGINT finish what was accepted, and exit with 0.")]
+SIGTERM and SIGINT finish what was accepted, and exit with 0. SIGHUP reads the TLS certificate again.")]
 pub(super) struct ServeArgs {
     #[command(flatten)]
     server: ServerArgs,
@@ -43,21 +46,24 @@ pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> 
     let logging = log::start(&loaded.config.log, caller, move || clock.now())?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(serve(&loaded.config, plan))?;
+    runtime.block_on(serve(&loaded.config, plan, Sockets::of_process()))?;
     runtime.shutdown_background();
     drop(logging);
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
+async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow::Result<()> {
     // First of all: a server that cannot listen leaves no database behind.
-    let listener = TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}; is another server running there?", config.listen))
-        .map_err(Failure::unavailable)?;
+    let shared = config.reuse_port;
+    let listener = sockets.listen(0, config.listen, "listen", shared)?;
     let bound = listener.local_addr().context("asking for the listener's address")?;
-    let admin = Admin::listen(config).await?;
-    let Started { app, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
+    let admin =
+        config.admin_listen.map(|address| sockets.listen(usize::MAX, address, "admin_listen", shared));
+    let admin = admin.transpose()?.map(Aside);
+    let redirect =
+        config.tls.redirect_listen.map(|address| sockets.listen(1, address, "tls.redirect_listen", shared));
+    let redirect = redirect.transpose()?.map(Aside);
+    let Started { app, tls, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
     warnings.extend(open_files::warning(config.limits.connections));
     notes.iter().for_each(|note| tracing::info!("{note}"));
@@ -65,8 +71,10 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
     // Whoever reads the announcement may ask for the end at once, so the signals are listened to before it.
     let stop = CancellationToken::new();
     let asked = tokio::spawn(stop_on_signal(stop.clone())?);
+    let fresh = tls.clone().map(|tls| certificate::keep_fresh(tls, app.clock.clone())).transpose()?;
+    let fresh = fresh.map(tokio::spawn);
     // A reader who has closed the pipe is no reason not to serve.
-    let _ = announce(&app, bound);
+    let _ = announce(&app, bound, if tls.is_some() { "https" } else { "http" });
     let report = app.passwords.report();
     tracing::info!(
         engine = %report.engine, back_end = %report.back_end, workers = report.workers,
@@ -74,14 +82,23 @@ async fn serve(config: &Config, plan: Plan<'_>) -> anyhow::Result<()> {
     );
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
     let purging = tokio::spawn(purge(app.clone()));
-    let admin = admin.map(|admin| admin.serve(&config.limits, &app));
+    tell_manager(NotifyState::Ready);
+    let limits = limits(&config.limits);
+    let admin =
+        admin.map(|aside| aside.serve("GET /metrics is served", http::admin(app.clone()), limits, OPERATORS));
+    let redirect = redirect
+        .map(|aside| aside.serve("redirecting to HTTPS", http::redirect(&app.base_url), limits, REDIRECTED));
     let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
     let connections = app.metrics.connections.clone();
-    let drained = http::serve_counted(listener, router, limits(&config.limits), ending, &connections).await;
+    let drained =
+        http::serve_counted(listener, router, entrance(config, limits, tls), ending, &connections).await;
     let left = config.shutdown_grace.saturating_sub(asked.await.context("waiting for a signal")?.elapsed());
     app.tasks.close();
     let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
-    if let Some(serving) = admin {
+    if let Some(fresh) = fresh {
+        fresh.abort();
+    }
+    for serving in [redirect, admin].into_iter().flatten() {
         serving.end().await;
     }
     purging.abort();
@@ -112,34 +129,27 @@ async fn purge(app: Arc<App>) {
     }
 }
 
-/// The listener for operators. It outlives the other one, so that the end of the server can be watched too.
-struct Admin(TcpListener);
+/// How many may ask at once beside the main listener: monitoring and a curious person; and browsers, which are sent away
+/// at once.
+const OPERATORS: usize = 64;
+const REDIRECTED: usize = 1024;
+
+/// A listener beside the main one: for operators, or for those who come without TLS. It outlives the main one, so that
+/// the end of the server can be watched too.
+struct Aside(TcpListener);
 
 struct Serving {
     stop: CancellationToken,
     task: JoinHandle<Drained>,
 }
 
-impl Admin {
-    /// How many may ask at once: monitoring, and a curious person.
-    const CONNECTIONS: usize = 64;
-
-    async fn listen(config: &Config) -> anyhow::Result<Option<Admin>> {
-        let Some(address) = config.admin_listen else { return Ok(None) };
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("cannot listen on {address} (admin_listen)"))
-            .map_err(Failure::unavailable)?;
-        Ok(Some(Admin(listener)))
-    }
-
-    fn serve(self, given: &config::Limits, app: &Arc<App>) -> Serving {
+impl Aside {
+    fn serve(self, what: &str, router: Router, limits: Limits, connections: usize) -> Serving {
         if let Ok(bound) = self.0.local_addr() {
-            tracing::info!(%bound, "GET /metrics is served");
+            tracing::info!(%bound, "{what}");
         }
         let stop = CancellationToken::new();
-        let limits = Limits { connections: Admin::CONNECTIONS, ..limits(given) };
-        let router = http::admin(app.clone());
+        let limits = Limits { connections, ..limits };
         let task = tokio::spawn(http::serve(self.0, router, limits, stop.clone(), Duration::ZERO));
         Serving { stop, task }
     }
@@ -161,6 +171,15 @@ fn refused(error: StartError) -> anyhow::Error {
     }
 }
 
+fn entrance(config: &Config, limits: Limits, tls: Option<Tls>) -> Entrance {
+    Entrance {
+        limits,
+        proxies: Proxies::new(&config.trusted_proxies, config.proxy_header),
+        proxy_protocol: config.proxy_protocol,
+        tls,
+    }
+}
+
 fn limits(limits: &config::Limits) -> Limits {
     Limits {
         connections: limits.connections,
@@ -168,6 +187,13 @@ fn limits(limits: &config::Limits) -> Limits {
         body_timeout: limits.body_timeout,
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
+    }
+}
+
+/// Tells systemd, where it has started us (sd_notify(3)).
+fn tell_manager(state: NotifyState) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd cannot be told how we are");
     }
 }
 
@@ -182,6 +208,7 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output 
             _ = interrupt.recv() => "SIGINT",
         };
         tracing::info!("{name}: finishing what was accepted");
+        tell_manager(NotifyState::Stopping);
         stop.cancel();
         Instant::now()
     })
@@ -202,7 +229,7 @@ fn as_person(command: &str, person: &str) -> String {
 }
 
 /// Prints what is served: a table, and for each contract a line that works when pasted.
-fn announce(app: &App, bound: SocketAddr) -> anyhow::Result<()> {
+fn announce(app: &App, bound: SocketAddr, scheme: &str) -> anyhow::Result<()> {
     let mut table = table(["METHOD", "PATH", "CONTRACT"]);
     for mounted in &app.contracts {
         let title = match mounted.contract.title.as_str() {
@@ -212,7 +239,7 @@ fn announce(app: &App, bound: SocketAddr) -> anyhow::Result<()> {
         table.add_row(["POST".to_owned(), mounted.path_and_query(), title]);
     }
     let mut out = std::io::stdout().lock();
-    writeln!(out, "Vestibule serves on http://{bound}\n\n{}\n\nTry it:", table.trim_fmt())?;
+    writeln!(out, "Vestibule serves on {scheme}://{bound}\n\n{}\n\nTry it:", table.trim_fmt())?;
     for (mounted, person) in app.contracts.iter().zip(PEOPLE.iter().cycle()) {
         let command = contract::curl(&mounted.contract, &app.base_url, &mounted.path());
         writeln!(out, "  {}", as_person(&command, person).replace('\n', "\n  "))?;

@@ -40,6 +40,10 @@ macro_rules! key {
 /// In the order of `config.default.toml`.
 pub const KEYS: &[Key] = &[
     key!(listen),
+    key!(reuse_port),
+    key!(trusted_proxies),
+    key!(proxy_header),
+    key!(proxy_protocol),
     key!(admin_listen),
     // Hidden although it may be a flag: an address may carry a password.
     Key { secret: true, ..key!(database) },
@@ -49,6 +53,10 @@ pub const KEYS: &[Key] = &[
     Key { secret: true, set: set_token_secret, ..key!(token_secret) },
     Key { set: set_token_secret_file, ..key!(token_secret_file) },
     key!(shutdown_grace, in Duration::ZERO..=DAY),
+    key!(tls.certificate),
+    key!(tls.key),
+    key!(tls.redirect_listen),
+    key!(cors.origins),
     key!(passwords.engine),
     key!(passwords.memory_kib, in 8..=u32::MAX),
     key!(passwords.iterations, in 1..=u32::MAX),

@@ -4,6 +4,7 @@
 //! [`KEYS`] defines every key once; the file reader, the environment, `--set`, `config show` and the tests all walk it.
 //! Nothing here reads process globals: the caller passes flags and environment in as [`Sources`].
 
+mod cors;
 mod environment;
 mod file;
 mod flags;
@@ -12,6 +13,7 @@ mod layers;
 mod merge;
 mod mount;
 mod problem;
+mod proxies;
 mod quantity;
 mod rate;
 mod secret;
@@ -26,6 +28,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::network::Network;
+
+pub use cors::WebOrigin;
 pub use keys::{KEYS, Key};
 pub use layers::{Flag, Loaded, Sources};
 pub use mount::Mount;
@@ -43,6 +48,14 @@ pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
 pub struct Config {
     /// Address and port to listen on; port 0 lets the system choose.
     pub listen: SocketAddr,
+    /// Whether other processes may listen there at the same time.
+    pub reuse_port: bool,
+    /// The proxies that are believed when they say whose request they pass on.
+    pub trusted_proxies: Vec<Network>,
+    /// Where they say it.
+    pub proxy_header: ProxyHeader,
+    /// Whether connections begin with a PROXY protocol header.
+    pub proxy_protocol: bool,
     /// Address and port of `/metrics`; `None` serves none.
     pub admin_listen: Option<SocketAddr>,
     /// Where accounts are kept; only the scheme has been checked.
@@ -59,6 +72,10 @@ pub struct Config {
     pub token_secret_file: Option<PathBuf>,
     /// Secrets that contracts compare with, by name. Never empty values.
     pub secrets: BTreeMap<String, Secret>,
+    /// Encryption.
+    pub tls: Tls,
+    /// Web pages of other sites.
+    pub cors: Cors,
     /// How passwords are hashed.
     pub passwords: Passwords,
     /// How the same request is recognised when it comes again.
@@ -71,6 +88,24 @@ pub struct Config {
     pub shutdown_grace: Duration,
     /// What is logged, and how.
     pub log: Log,
+}
+
+/// The `tls.` keys.
+#[derive(Clone, Debug)]
+pub struct Tls {
+    /// The file of the certificate and its chain; `None` speaks plain HTTP.
+    pub certificate: Option<PathBuf>,
+    /// The file of its private key.
+    pub key: Option<PathBuf>,
+    /// Address and port at which plain HTTP is sent on to HTTPS; `None` is nowhere.
+    pub redirect_listen: Option<SocketAddr>,
+}
+
+/// The `cors.` keys.
+#[derive(Clone, Debug)]
+pub struct Cors {
+    /// The origins whose pages may ask, and read the answers.
+    pub origins: Vec<WebOrigin>,
 }
 
 /// The `passwords.` keys. Whether the cost is high enough is for the password room to say.
@@ -151,6 +186,16 @@ pub enum Engine {
     Portable,
 }
 
+/// The one request header in which trusted proxies name their client; the other one is never read, because a proxy
+/// that does not write it passes on whatever its client wrote there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyHeader {
+    /// `X-Forwarded-For`: a custom of most proxies.
+    XForwardedFor,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+}
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -187,6 +232,10 @@ impl Config {
         let nothing = Duration::ZERO;
         Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            reuse_port: false,
+            trusted_proxies: Vec::new(),
+            proxy_header: ProxyHeader::Forwarded,
+            proxy_protocol: false,
             admin_listen: None,
             database: DatabaseAddress::default(),
             contracts: Vec::new(),
@@ -195,6 +244,8 @@ impl Config {
             token_secret: None,
             token_secret_file: None,
             secrets: BTreeMap::new(),
+            tls: Tls { certificate: None, key: None, redirect_listen: None },
+            cors: Cors { origins: Vec::new() },
             passwords: Passwords {
                 engine: Engine::Portable,
                 memory_kib: 0,

@@ -2,9 +2,7 @@
 
 use std::fmt;
 
-use toml::de::DeValue;
-
-use super::setting::{Raw, Setting, ValueError, type_name};
+use super::setting::{Raw, Setting, ValueError};
 
 /// One contract to serve: `NAME_OR_FILE` or `NAME_OR_FILE@/prefix`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,25 +57,10 @@ impl fmt::Display for Mount {
 
 impl Setting for Vec<Mount> {
     fn read(raw: Raw<'_>) -> Result<Vec<Mount>, ValueError> {
-        let one = |text: &str| {
+        raw.list(LIST, |item| {
+            let text = item.text(EXPECTED)?;
             Mount::parse(text).ok_or_else(|| ValueError::Not { expected: EXPECTED, found: text.to_owned() })
-        };
-        let results: Vec<_> = match raw {
-            Raw::Text(text) if text.trim().is_empty() => Vec::new(),
-            Raw::Text(text) => text.split(',').map(one).collect(),
-            Raw::Toml(DeValue::Array(items)) => {
-                items.iter().map(|item| Raw::Toml(item.get_ref()).text(EXPECTED).and_then(one)).collect()
-            }
-            Raw::Toml(other) => return Err(ValueError::Type { expected: LIST, found: type_name(other) }),
-        };
-        let (mut mounts, mut mistakes) = (Vec::new(), Vec::new());
-        for (at, result) in results.into_iter().enumerate() {
-            match result {
-                Ok(mount) => mounts.push(mount),
-                Err(mistake) => mistakes.push((at, mistake)),
-            }
-        }
-        if mistakes.is_empty() { Ok(mounts) } else { Err(ValueError::Items(mistakes)) }
+        })
     }
 
     fn show(&self) -> Option<toml::Value> {

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Engine, LogFormat};
+use super::{Engine, LogFormat, ProxyHeader};
 use crate::contract::language::nearest;
+use crate::network::NetworkError;
 
 /// A value as a layer wrote it: typed in a file, plain text in the environment and in flags.
 #[derive(Clone, Copy)]
@@ -33,6 +34,8 @@ pub(super) enum ValueError {
     Short { least: usize, found: usize },
     #[error("must not be empty")]
     Empty,
+    #[error("is {found:?}, which {error}")]
+    Network { found: String, error: NetworkError },
     #[error("names the file {}, which cannot be read: {error}", path.display())]
     File { path: PathBuf, error: std::io::Error },
     #[error("has mistakes in its items")]
@@ -44,6 +47,33 @@ pub(super) trait Setting: Sized {
     fn read(raw: Raw<'_>) -> Result<Self, ValueError>;
     /// As it would be written in a file; `None` when it is not set.
     fn show(&self) -> Option<toml::Value>;
+}
+
+impl<'a> Raw<'a> {
+    /// The items of a list, each as `one` reads it: an array in a file, separated by commas elsewhere; or every
+    /// mistake with the number of its item.
+    pub(super) fn list<T>(
+        self,
+        expected: &'static str,
+        one: impl Fn(Raw<'a>) -> Result<T, ValueError>,
+    ) -> Result<Vec<T>, ValueError> {
+        let results: Vec<_> = match self {
+            Raw::Text(text) if text.trim().is_empty() => Vec::new(),
+            Raw::Text(text) => text.split(',').map(|item| one(Raw::Text(item.trim()))).collect(),
+            Raw::Toml(DeValue::Array(items)) => {
+                items.iter().map(|item| one(Raw::Toml(item.get_ref()))).collect()
+            }
+            Raw::Toml(other) => return Err(ValueError::Type { expected, found: type_name(other) }),
+        };
+        let (mut values, mut mistakes) = (Vec::new(), Vec::new());
+        for (at, result) in results.into_iter().enumerate() {
+            match result {
+                Ok(value) => values.push(value),
+                Err(mistake) => mistakes.push((at, mistake)),
+            }
+        }
+        if mistakes.is_empty() { Ok(values) } else { Err(ValueError::Items(mistakes)) }
+    }
 }
 
 impl Raw<'_> {
@@ -203,5 +233,17 @@ impl Setting for LogFormat {
 
     fn show(&self) -> Option<toml::Value> {
         Some(toml::Value::String(FORMATS[*self as usize].to_owned()))
+    }
+}
+
+const PROXY_HEADERS: &[&str] = &["x-forwarded-for", "forwarded"];
+
+impl Setting for ProxyHeader {
+    fn read(raw: Raw<'_>) -> Result<ProxyHeader, ValueError> {
+        choose(raw, PROXY_HEADERS, &[ProxyHeader::XForwardedFor, ProxyHeader::Forwarded])
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(PROXY_HEADERS[*self as usize].to_owned()))
     }
 }

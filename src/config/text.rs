@@ -78,8 +78,8 @@ pub struct BaseUrl(String);
 
 impl BaseUrl {
     /// Without a trailing slash. `bound` is the address the listener really has; one that stands for every interface
-    /// is shown as the loopback address, which works when pasted on the same machine.
-    pub fn or_bound(&self, bound: SocketAddr) -> String {
+    /// is shown as the loopback address, which works when pasted on the same machine. `scheme` is what it speaks.
+    pub fn or_bound(&self, scheme: &str, bound: SocketAddr) -> String {
         if !self.0.is_empty() {
             return self.0.clone();
         }
@@ -88,7 +88,12 @@ impl BaseUrl {
             IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
             ip => ip,
         };
-        format!("http://{}", SocketAddr::new(ip, bound.port()))
+        format!("{scheme}://{}", SocketAddr::new(ip, bound.port()))
+    }
+
+    /// Whether it was given and begins with `https://`.
+    pub fn is_https(&self) -> bool {
+        self.0.starts_with("https://")
     }
 }
 
@@ -187,9 +192,9 @@ mod tests {
     fn the_public_address_falls_back_to_the_one_listened_on() {
         let read = |text| BaseUrl::read(Raw::Text(text));
         let bound = SocketAddr::from(([0, 0, 0, 0], 9));
-        assert_eq!(read("").unwrap().or_bound(bound), "http://127.0.0.1:9");
-        assert_eq!(read("").unwrap().or_bound("[::1]:9".parse().unwrap()), "http://[::1]:9");
-        assert_eq!(read("https://a.example/b/").unwrap().or_bound(bound), "https://a.example/b");
+        assert_eq!(read("").unwrap().or_bound("http", bound), "http://127.0.0.1:9");
+        assert_eq!(read("").unwrap().or_bound("https", "[::1]:9".parse().unwrap()), "https://[::1]:9");
+        assert_eq!(read("https://a.example/b/").unwrap().or_bound("http", bound), "https://a.example/b");
         for text in
             ["a.example", "ftp://a", "https://", "https:///x", "https://u@a", "https://a?b", "http://a b"]
         {

@@ -10,32 +10,39 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::header::CONNECTION;
-use axum::http::{HeaderValue, Request};
+use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY};
+use axum::http::{HeaderValue, Request, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
+use super::arrival::{Wire, arrive};
 use super::body::RequestBody;
-use super::limits::Limits;
+use super::entrance::Entrance;
+use super::http2;
 use super::pace::{HeadTimer, Pace};
-use super::stream::Stream;
+use super::stream::{LINGER, Stream};
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
 /// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).
 const HEAD_BYTES: usize = 16 * 1024;
+
+/// Said on TLS: for a year browsers will not try without (RFC 6797).
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
 /// How long a connection goes on reading when it should finish. A request that lies in the socket by then counts as
 /// accepted, but the runtime may not know of it yet: it learns about arrivals and the end of this wait in one place,
 /// so the wait need only be longer than nothing.
 const ARRIVAL: Duration = Duration::from_millis(50);
 
-/// A request extension: the other end of the connection. An IPv4 client of a dual-stack socket is shown as IPv4.
+/// A request extension: the other end of the connection, which may be a proxy; [`Caller`](super::Caller) is who asks.
+/// An IPv4 client of a dual-stack socket is shown as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer(pub SocketAddr);
 
@@ -54,20 +61,64 @@ pub(super) struct Signals {
     pub(super) cut: CancellationToken,
 }
 
-/// Serves HTTP/1 on `io` until either side ends it. A panic in a handler ends this future with it, and no other.
-pub(super) async fn run<T>(io: T, peer: Peer, router: Router, limits: Limits, signals: Signals)
+/// What the requests of one connection have in common.
+#[derive(Clone)]
+pub(super) struct Guest {
+    pub(super) peer: Peer,
+    router: Router,
+    pub(super) entrance: Arc<Entrance>,
+    pace: Arc<Pace>,
+}
+
+/// Serves `stream` until either side ends it. A panic in a handler ends this future with it, and no other.
+pub(super) async fn run(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    entrance: Arc<Entrance>,
+    signals: Signals,
+) {
+    let arrived = tokio::select! {
+        biased;
+        arrived = arrive(stream, peer, &entrance) => arrived,
+        // Who has begun a handshake has come before the end, and may finish it.
+        () = async {
+            signals.finish.cancelled().await;
+            tokio::time::sleep(LINGER).await;
+        } => return,
+    };
+    let (wire, peer) = match arrived {
+        Ok(arrived) => arrived,
+        Err(error) => {
+            tracing::debug!(peer = %peer.0, %error, "connection refused");
+            return;
+        }
+    };
+    let pace = Pace::new(&entrance.limits);
+    let is_http2 = wire.is_http2();
+    let guest = Guest { peer, router, entrance, pace };
+    match wire {
+        Wire::Plain(stream) => http1(stream, guest, signals).await,
+        // In boxes, because they are large, and plain connections should not pay for them.
+        Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, signals)).await,
+        Wire::Tls(stream) => Box::pin(http1(stream, guest, signals)).await,
+    }
+}
+
+/// Serves HTTP/1 on `io`.
+async fn http1<T>(io: T, guest: Guest, signals: Signals)
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    let pace = Pace::new(&limits);
-    let stream = Stream::new(io, pace.clone(), limits.write_timeout);
+    let (limits, pace, peer) = (guest.entrance.limits, guest.pace.clone(), guest.peer);
+    let stream = Stream::new(io, pace.clone(), limits.write_timeout, guest.entrance.tls.is_some());
     let mut http = http1::Builder::new();
     // Which of the two it is to be at a time, `HeadTimer` decides; hyper only has to know that there is one.
-    http.timer(HeadTimer(pace.clone())).header_read_timeout(limits.header_timeout);
+    http.timer(HeadTimer(pace)).header_read_timeout(limits.header_timeout);
     http.max_buf_size(HEAD_BYTES).half_close(false).pipeline_flush(false);
     let finish = signals.finish.clone();
     let service = service_fn(move |request| {
-        let (answer, finish) = (answer(router.clone(), request, peer, limits, pace.clone()), finish.clone());
+        let (answer, finish) = (guest.clone().answer(request), finish.clone());
         async move { answer.await.map(|response| if finish.is_cancelled() { last(response) } else { response }) }
     });
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
@@ -94,23 +145,28 @@ where
     }
 }
 
-/// Hands one request to the router, with its peer and its body's deadline.
-async fn answer(
-    router: Router,
-    request: Request<Incoming>,
-    peer: Peer,
-    limits: Limits,
-    pace: Arc<Pace>,
-) -> Result<Response, Infallible> {
-    let deadline = Instant::now() + limits.body_timeout;
-    let mut request = request.map(|body| RequestBody::new(body, deadline, pace.clone()));
-    request.extensions_mut().insert(peer);
-    let mut response = router.oneshot(request).await?;
-    if pace.has_body_failed() {
-        // The rest of that body cannot be told from a next request; the client should know that this is the end.
-        response = last(response);
+impl Guest {
+    /// Hands one request to the router, with whose it is and its body's deadline.
+    pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
+        let deadline = Instant::now() + self.entrance.limits.body_timeout;
+        let caller = self.entrance.proxies.caller(self.peer.0.ip(), request.headers());
+        let mut request = request.map(|body| RequestBody::new(body, deadline, self.pace.clone()));
+        request.extensions_mut().insert(self.peer);
+        request.extensions_mut().insert(caller);
+        let version = request.version();
+        let mut response = self.router.oneshot(request).await?;
+        if self.entrance.tls.is_some() {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+        if version == Version::HTTP_2 {
+            // It has no such header (RFC 9113, section 8.2.2), and requests do not depend on each other.
+            response.headers_mut().remove(CONNECTION);
+        } else if self.pace.has_body_failed() {
+            // The rest of that body cannot be told from a next request; the client should know that this is the end.
+            response = last(response);
+        }
+        Ok(response)
     }
-    Ok(response)
 }
 
 /// A response behind which the connection ends.

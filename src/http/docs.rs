@@ -3,7 +3,7 @@
 //! The page is three small files of ours, served from the binary. It loads nothing from elsewhere, and its policy
 //! would not let it. All links are relative, so that it works wherever the router is mounted.
 
-use super::handler::{self, Server};
+use super::handler::Server;
 use crate::app::App;
 use crate::contract::{Endpoint, openapi};
 use crate::token::digest;
@@ -39,7 +39,7 @@ pub(super) fn routes(app: &App) -> Router<Arc<Server>> {
             async move { asset.answer(&headers) }
         };
         // A contract may be mounted at the same path; it answers to POST.
-        router.route(path, get(answer).fallback(handler::answer))
+        router.route(path, get(answer).fallback(super::other_method))
     })
 }
 

@@ -1,7 +1,7 @@
 //! The five steps of a registration, written once for all contracts.
 
 use super::body::{BodyError, collect};
-use super::connection::Peer;
+use super::caller::Caller;
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
@@ -19,7 +19,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,9 +42,10 @@ pub(super) async fn answer(
     let app = server.app.clone();
     let circumstances = circumstances(&app, &parts);
     let request_id = circumstances.request_id.clone();
+    let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
-        let line = Line::new(&app, &circumstances, None);
+        let line = Line::new(&app, &circumstances, caller, None);
         line.ends("not_found", 404);
         let mut response = problem(StatusCode::NOT_FOUND, "Nothing answers here.");
         if !is_read(&parts, body, app.body_limit).await {
@@ -53,7 +54,7 @@ pub(super) async fn answer(
         line.answered();
         return guarded(response, &request_id);
     };
-    let line = Arc::new(Line::new(&app, &circumstances, Some(&mounted)));
+    let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
     let exchange = Exchange { app, mounted, circumstances, line };
     let response = match exchange.run(&parts, body).await {
         Ok(reply) => {
@@ -71,11 +72,11 @@ pub(super) async fn answer(
 
 /// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
 /// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
-async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
+pub(super) async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
     !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
 }
 
-fn circumstances(app: &App, parts: &Parts) -> Circumstances {
+pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     let now = app.clock.now();
     Circumstances {
         now,
@@ -177,10 +178,9 @@ impl Exchange {
             return Ok(None);
         }
         let contract = &self.mounted.contract;
-        let network = match address(parts) {
-            Some(address) if contract.secrets().is_empty() => network(address),
-            _ => String::new(),
-        };
+        // Servers are told apart by their contract's secret, and people by their network.
+        let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
+        let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
         let written = contract.written(request, fields);
         let scope = [self.mounted.name.as_str(), &network];
         Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
@@ -298,15 +298,7 @@ fn seconds(time: Duration) -> u64 {
 
 /// Where a request comes from.
 fn address(parts: &Parts) -> Option<IpAddr> {
-    parts.extensions.get::<Peer>().map(|peer| peer.0.ip())
-}
-
-/// Who may use a key again: the address, or for IPv6 what one subscriber has (a /64).
-fn network(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => format!("{}/64", Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
-    }
+    parts.extensions.get::<Caller>().and_then(|caller| caller.address)
 }
 
 /// Unique values must fit the store's index.

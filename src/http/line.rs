@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
+use super::caller::Caller;
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Reply};
 use crate::metrics::ABANDONED;
+use crate::network::Network;
 
 /// What the log and the metrics will say about a request. It is said when the last one lets go of it: the handler, or the
 /// registration, which goes on when its client has left. So a request has one line, whatever becomes of it.
@@ -14,6 +16,8 @@ use crate::metrics::ABANDONED;
 pub(super) struct Line {
     app: Arc<App>,
     request_id: Box<str>,
+    /// Whom the client's address stands for, when it is known.
+    network: Option<Network>,
     /// `None` when nothing answers there.
     contract: Option<Arc<Mounted>>,
     started: Instant,
@@ -27,11 +31,13 @@ impl Line {
     pub(super) fn new(
         app: &Arc<App>,
         circumstances: &Circumstances,
+        caller: Caller,
         contract: Option<&Arc<Mounted>>,
     ) -> Line {
         Line {
             app: app.clone(),
             request_id: (*circumstances.request_id).into(),
+            network: caller.network(),
             contract: contract.cloned(),
             started: Instant::now(),
             ending: OnceLock::new(),
@@ -66,9 +72,10 @@ impl Drop for Line {
         let answered = self.answered.load(Ordering::Relaxed);
         let client_left = (!answered).then_some(true);
         let contract = self.contract.as_ref().map_or("-", |mounted| &*mounted.name);
+        let network = self.network.map(tracing::field::display);
         // The path is left out: it could hold anything.
         tracing::info!(
-            request_id = %self.request_id, contract, outcome, status, client_left, duration_ms,
+            request_id = %self.request_id, network, contract, outcome, status, client_left, duration_ms,
             "request"
         );
         let number = self.contract.as_ref().map(|mounted| self.app.number(mounted));

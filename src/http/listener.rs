@@ -13,6 +13,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::connection::{self, Peer, Signals};
+use super::entrance::Entrance;
+use super::handover;
 use super::limits::Limits;
 use super::refusal::Refusals;
 use crate::metrics::Connections;
@@ -58,23 +60,24 @@ pub struct Ending {
 
 /// Serves `router` on `listener` until the shutdown begins, counting `connections`.
 ///
-/// Then the listening socket closes, idle connections close at once, busy ones finish the request in hand, and
-/// whatever is left after `grace` is cut. Every request carries a [`Peer`] extension and a body that fails with
-/// [`BodyError`](super::BodyError) at its deadline.
+/// Then the listening socket closes (half a second later when another process may share its port), idle connections close at once, busy ones finish the request in hand, and
+/// whatever is left after `grace` is cut. Every request carries [`Peer`] and [`Caller`](super::Caller) extensions and a
+/// body that fails with [`BodyError`](super::BodyError) at its deadline.
 pub async fn serve_counted(
     listener: TcpListener,
     router: Router,
-    limits: Limits,
+    entrance: impl Into<Entrance>,
     Ending { shutdown, grace }: Ending,
     connections: &Connections,
 ) -> Drained {
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
+    let entrance = Arc::new(entrance.into());
     let door = Door {
-        places: Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS))),
+        places: Arc::new(Semaphore::new(entrance.limits.connections.min(Semaphore::MAX_PERMITS))),
         refusals: Refusals::new(),
         open: TaskTracker::new(),
         router,
-        limits,
+        entrance,
         signals,
         connections: connections.clone(),
     };
@@ -94,6 +97,11 @@ pub async fn serve_counted(
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
+    }
+    match handover::begin(&listener) {
+        Ok(false) => {}
+        Ok(true) => door.empty(&listener).await,
+        Err(error) => tracing::warn!(%error, "clients may be lost between this process and the next one"),
     }
     for (stream, address) in still_queued(listener) {
         door.admit(stream, Peer::new(address));
@@ -118,7 +126,7 @@ struct Door {
     refusals: Refusals,
     open: TaskTracker,
     router: Router,
-    limits: Limits,
+    entrance: Arc<Entrance>,
     signals: Signals,
     connections: Connections,
 }
@@ -128,7 +136,11 @@ impl Door {
     fn admit(&self, stream: TcpStream, peer: Peer) {
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             self.connections.refused.inc();
-            return self.refusals.refuse(stream);
+            // Where something else comes first, a refusal in HTTP could not be read.
+            if self.entrance.tls.is_none() {
+                self.refusals.refuse(stream);
+            }
+            return;
         };
         self.connections.accepted.inc();
         let open = Open::count(&self.connections.open);
@@ -136,11 +148,21 @@ impl Door {
         // gone, and the first read will say so.
         let _ = stream.set_nodelay(true);
         let connection =
-            connection::run(stream, peer, self.router.clone(), self.limits, self.signals.clone());
+            connection::run(stream, peer, self.router.clone(), self.entrance.clone(), self.signals.clone());
         self.open.spawn(async move {
             connection.await;
             drop((place, open));
         });
+    }
+
+    /// Takes in those who are on their way to a port that is left to another process.
+    async fn empty(&self, listener: &TcpListener) {
+        let queued = async {
+            while let Ok((stream, address)) = listener.accept().await {
+                self.admit(stream, Peer::new(address));
+            }
+        };
+        let _ = tokio::time::timeout(handover::ON_THEIR_WAY, queued).await;
     }
 
     /// Waits up to `grace` for all connections to end, then cuts the rest.

@@ -2,37 +2,58 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `connection` runs one
-//! of them, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `arrival` reads what stands
+//! before HTTP, `connection` runs one of them, `caller` says whose requests they are, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
-//! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts.
+//! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts. `cross_site` stands
+//! before all of them.
 
+mod handover;
 mod listener;
 mod refusal;
 
+mod arrival;
+mod caller;
+mod certificate;
 mod connection;
+mod entrance;
+mod forwarded;
+mod frames;
+mod http2;
+mod proxy_protocol;
 mod stream;
+mod tls;
 
+mod bare;
 mod body;
 mod framing;
 mod limits;
 mod pace;
+mod patience;
 
+mod cross_site;
 mod docs;
 mod handler;
 mod line;
+mod redirect;
 mod reply;
 mod routes;
 
 pub use body::{BodyError, RequestBody, collect};
+pub use caller::{Caller, Proxies};
+pub use certificate::{CertificateError, FileError};
 pub use connection::Peer;
+pub use entrance::Entrance;
 pub use limits::Limits;
 pub use listener::{Drained, Ending, serve, serve_counted};
+pub use redirect::redirect;
 pub use reply::whole;
 pub use routes::{Collision, Routes};
+pub use tls::Tls;
 
 use crate::app::App;
 use axum::extract::{Request, State};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
@@ -49,10 +70,12 @@ pub fn router(app: Arc<App>) -> Result<axum::Router, Vec<Collision>> {
     let routes = Routes::build(&app.contracts)?;
     let docs = if app.docs { docs::routes(&app) } else { axum::Router::new() };
     let server = Arc::new(handler::Server { app, routes });
+    let guard = from_fn_with_state(server.clone(), cross_site::guard);
     Ok(docs
         .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }).fallback(other_method))
         .route("/readyz", get(ready).fallback(other_method))
         .fallback(handler::answer)
+        .layer(guard)
         .with_state(server))
 }
 

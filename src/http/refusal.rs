@@ -18,6 +18,7 @@ const REPLY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     retry-after: 1\r\n\
     cache-control: no-store\r\n\
     x-content-type-options: nosniff\r\n\
+    referrer-policy: no-referrer\r\n\
     connection: close\r\n\
     \r\n\
     {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503}";

@@ -10,8 +10,10 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::bare::Dressed;
 use super::framing::Framing;
 use super::pace::Pace;
+use super::patience::Patience;
 
 /// What hyper reads in place of the line feed that would end an ambiguous header. A NUL is allowed nowhere in a
 /// head, and the empty line makes hyper look at once, so the answer is its own 400 and the end of the connection.
@@ -29,9 +31,10 @@ pub(super) struct Stream<T> {
     pace: Arc<Pace>,
     /// What is left of the [`SPOILER`], once the framing was found ambiguous.
     spoiling: Option<&'static [u8]>,
-    write_timeout: Duration,
-    /// Runs while a write makes no progress.
-    stalled: Option<Pin<Box<Sleep>>>,
+    patience: Patience,
+    tls: bool,
+    /// One of hyper's own replies, under way with the headers that it lacks.
+    dressed: Option<Dressed>,
     closing: Closing,
 }
 
@@ -43,32 +46,18 @@ enum Closing {
 }
 
 impl<T> Stream<T> {
-    pub(super) fn new(io: T, pace: Arc<Pace>, write_timeout: Duration) -> Stream<T> {
+    /// `tls` says whether `io` is encrypted.
+    pub(super) fn new(io: T, pace: Arc<Pace>, write_timeout: Duration, tls: bool) -> Stream<T> {
         Stream {
             io,
             framing: Framing::new(),
             pace,
             spoiling: None,
-            write_timeout,
-            stalled: None,
+            patience: Patience::new(write_timeout),
+            tls,
+            dressed: None,
             closing: Closing::No,
         }
-    }
-
-    /// Passes the outcome of a write on, unless writes have been stuck for too long.
-    fn unless_stalled<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        outcome: Poll<io::Result<R>>,
-    ) -> Poll<io::Result<R>> {
-        if outcome.is_ready() {
-            self.stalled = None;
-            return outcome;
-        }
-        let timeout = self.write_timeout;
-        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(timeout)));
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read its reply")))
     }
 
     /// Follows the bytes that were just read into `buf`, and spoils them from the first ambiguity on.
@@ -102,8 +91,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let outcome = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.unless_stalled(cx, outcome)
+        let Stream { io, dressed, tls, patience, .. } = &mut *self;
+        if dressed.is_none() {
+            *dressed = Dressed::of(buf, *tls);
+        }
+        let outcome = match dressed {
+            Some(reply) => reply.poll_write(io, cx),
+            None => Pin::new(io).poll_write(cx, buf),
+        };
+        if outcome.is_ready() {
+            *dressed = None;
+        }
+        patience.unless_stalled(cx, outcome)
     }
 
     fn poll_write_vectored(
@@ -111,8 +110,12 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        if let [only] = bufs {
+            // It may be one of hyper's own.
+            return self.poll_write(cx, only);
+        }
         let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.unless_stalled(cx, outcome)
+        self.patience.unless_stalled(cx, outcome)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -121,7 +124,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.io).poll_flush(cx);
-        self.unless_stalled(cx, outcome)
+        self.patience.unless_stalled(cx, outcome)
     }
 
     /// Ends our side; and when the client may still be sending, reads that away for a moment. Closing a socket
@@ -130,7 +133,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Closing::No = self.closing {
             let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
-            ready!(self.unless_stalled(cx, outcome))?;
+            ready!(self.patience.unless_stalled(cx, outcome))?;
             if self.spoiling.is_none() && self.framing.between_messages() {
                 return Poll::Ready(Ok(()));
             }
@@ -184,7 +187,7 @@ mod tests {
     async fn an_ambiguous_head_is_spoiled_even_when_it_comes_in_single_bytes() {
         for pipe in [1, 4096] {
             let (mut client, server) = tokio::io::duplex(pipe);
-            let mut stream = Stream::new(server, pace(), Duration::from_secs(60));
+            let mut stream = Stream::new(server, pace(), Duration::from_secs(60), false);
             let client = tokio::spawn(async move {
                 let head =
                     b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
@@ -203,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_stuck_write_ends_in_an_error() {
         let (_client, server) = tokio::io::duplex(1);
-        let mut stream = Stream::new(server, pace(), Duration::from_millis(5));
+        let mut stream = Stream::new(server, pace(), Duration::from_millis(5), false);
         let error = stream.write_all(b"12").await.expect_err("nobody reads");
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }

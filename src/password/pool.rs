@@ -57,6 +57,10 @@ pub struct Report {
     pub params: Params,
 }
 
+/// How much of the deadline is given away. A machine that becomes slower by less than the rest breaks no promise; were
+/// all of it given away, every other hash at the end of a full queue would expire there, and be told so late.
+const SURE: f64 = 0.75;
+
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -116,7 +120,8 @@ impl Pool {
             return Err(StartError::NoWorkers);
         }
         self_test(settings.engine)?;
-        let queue = Queue::new(settings.workers, settings.deadline, first_guess(settings.engine));
+        let room = settings.deadline.mul_f64(SURE);
+        let queue = Queue::new(settings.workers, room, settings.deadline, first_guess(settings.engine));
         let mut pool = Pool { shared: Arc::new(Shared::new(queue)), threads: Vec::new(), settings };
         for number in 1..=settings.workers {
             let shared = Arc::clone(&pool.shared);

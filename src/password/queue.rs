@@ -36,6 +36,9 @@ pub(super) struct Queue<T> {
     next_source: usize,
     verification_is_next: bool,
     workers: f64,
+    /// Up to so much waiting is let in.
+    room: Duration,
+    /// After so much waiting an item is no longer worth beginning.
     deadline: Duration,
     seconds_per_work: f64,
     sent_away: SentAway,
@@ -73,15 +76,17 @@ struct SentAway {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue before `workers` that serve it in parallel. `pace` is the time that one unit of work is
-    /// believed to take until there are measurements.
-    pub(super) fn new(workers: usize, deadline: Duration, pace: Duration) -> Queue<T> {
+    /// An empty queue before `workers` that serve it in parallel. It lets in what will wait for `room` at most, and drops
+    /// what has waited for `deadline`. `pace` is the time that one unit of work is believed to take until there are
+    /// measurements.
+    pub(super) fn new(workers: usize, room: Duration, deadline: Duration, pace: Duration) -> Queue<T> {
         Queue {
             registrations: Vec::new(),
             verifications: Line::new(),
             next_source: 0,
             verification_is_next: false,
             workers: workers as f64,
+            room: room.min(LONGEST_DEADLINE),
             deadline: deadline.min(LONGEST_DEADLINE),
             seconds_per_work: pace.as_secs_f64(),
             sent_away: SentAway { seconds: 0.0, at: None },
@@ -95,9 +100,9 @@ impl<T> Queue<T> {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Whether a new item of any line would be begun before its deadline.
+    /// Whether a new item of any line would be begun in time.
     pub(super) fn has_room(&self) -> bool {
-        self.backlog() <= self.deadline
+        self.backlog() <= self.room
     }
 
     /// Lets an item in at the end of its line if there is room, or if a longer line can give way.

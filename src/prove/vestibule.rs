@@ -9,6 +9,7 @@ use crate::http::router;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
@@ -92,9 +93,11 @@ impl Inside {
             secrets: wanted.secrets,
             base_url: wanted.base_url.into(),
             body_limit: BODY_LIMIT,
+            origins: Vec::new(),
             docs: false,
             tasks: TaskTracker::new(),
             metrics,
+            steps: Steps::none(),
         });
         let router =
             router(app.clone()).unwrap_or_else(|_| unreachable!("one contract collides with nothing"));

@@ -6,7 +6,7 @@ use crate::app::Mounted;
 use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
-use crate::http::{Collision, Routes};
+use crate::http::{Collision, Routes, Tls};
 use crate::password::Params;
 use crate::store::DatabaseUrl;
 use std::fs;
@@ -150,6 +150,66 @@ impl<'c> Check<'c> {
             Verdict::TooMuch { reason, hint } => {
                 self.refuse("passwords.workers", format!("does not do: {reason}"), Some(hint));
             }
+        }
+    }
+
+    pub(super) fn door(&mut self) {
+        let config = &self.loaded.config;
+        if config.proxy_protocol && config.trusted_proxies.is_empty() {
+            let hint = "set `trusted_proxies` to the addresses of your proxies".to_owned();
+            self.refuse("proxy_protocol", "lets nobody in, because no proxy is trusted", Some(hint));
+        }
+        if config.tls.certificate.is_none()
+            && config.trusted_proxies.is_empty()
+            && !config.listen.ip().is_loopback()
+        {
+            self.warnings.push(format!(
+                "{} is reachable from other machines without encryption, and no proxy is declared: passwords would cross \
+                 the network in the open; set `tls.certificate` and `tls.key`, or put a proxy with TLS in front and name it in \
+                 `trusted_proxies`",
+                config.listen
+            ));
+        }
+    }
+
+    /// `now` is in seconds of Unix time.
+    pub(super) fn tls(&mut self, now: u64) -> Option<Tls> {
+        let config = &self.loaded.config;
+        if let Some(listen) = config.tls.redirect_listen {
+            if config.tls.certificate.is_none() {
+                let reason = format!(
+                    "is {listen}, but without `tls.certificate` there is no HTTPS to send anybody to"
+                );
+                self.refuse("tls.redirect_listen", reason, None);
+            } else if !config.base_url.is_https() {
+                let hint = "set `base_url` to the address that clients know, such as \"https://accounts.example.com\"";
+                let reason = format!("is {listen}, but `base_url` does not say where to send anybody to");
+                self.refuse("tls.redirect_listen", reason, Some(hint.to_owned()));
+            }
+        }
+        match (config.tls.certificate.clone(), config.tls.key.clone()) {
+            (None, None) => None,
+            (Some(_), None) => {
+                let hint = "set `tls.key` to the file of its private key".to_owned();
+                self.refuse("tls.certificate", "is of no use without its key", Some(hint));
+                None
+            }
+            (None, Some(_)) => {
+                let hint = "set `tls.certificate` to the file of its certificate".to_owned();
+                self.refuse("tls.key", "is of no use without its certificate", Some(hint));
+                None
+            }
+            (Some(certificate), Some(key)) => match Tls::load(certificate, key) {
+                Ok(tls) => {
+                    self.warnings.extend(tls.warning(now));
+                    Some(tls)
+                }
+                Err(error) => {
+                    let key = if error.is_about_the_key() { "tls.key" } else { "tls.certificate" };
+                    self.refuse(key, &error, error.hint().map(str::to_owned));
+                    None
+                }
+            },
         }
     }
 

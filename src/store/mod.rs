@@ -28,6 +28,7 @@ pub use error::{Fault, OpenError, RegisterError, StoreError};
 pub use event::{Event, Events};
 pub use url::{DatabaseUrl, UrlError};
 
+use crate::steps::Steps;
 use crate::user::{Key, User};
 use jiff::Timestamp;
 use std::path::Path;
@@ -59,8 +60,16 @@ impl Store {
     /// # Errors
     /// One line with a next step for everything that is wrong with the file, the server or the schema.
     pub async fn open(url: &DatabaseUrl, opening: Opening) -> Result<Store, OpenError> {
+        Store::open_watched(url, opening, Steps::none()).await
+    }
+
+    /// [`Store::open`] for one who watches [`Step::Inserted`](crate::steps::Step::Inserted).
+    ///
+    /// # Errors
+    /// Those of [`Store::open`].
+    pub async fn open_watched(url: &DatabaseUrl, opening: Opening, steps: Steps) -> Result<Store, OpenError> {
         match &url.0 {
-            url::Target::Sqlite(file) => sqlite::Sqlite::open(file, opening).await.map(Store::Sqlite),
+            url::Target::Sqlite(file) => sqlite::Sqlite::open(file, opening, steps).await.map(Store::Sqlite),
             url::Target::Postgres(server) => {
                 postgres::Postgres::open(server, opening).await.map(Store::Postgres)
             }

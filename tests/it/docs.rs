@@ -68,7 +68,8 @@ async fn the_page_needs_nothing_from_elsewhere() {
 async fn other_methods_are_for_contracts() {
     let (server, database) = server(true).await;
     let (head, body) = ask(&server, "POST /docs HTTP/1.1").await;
-    assert!(head.starts_with("http/1.1 404") && body.contains("Nothing answers here."), "{head}\n{body}");
+    assert!(head.starts_with("http/1.1 405") && body.contains("not allowed here"), "{head}\n{body}");
+    assert!(head.contains("allow: get,head"), "{head}");
     drop(server);
     database.remove().await;
 }

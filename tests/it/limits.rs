@@ -12,19 +12,19 @@ use vestibule::http::{Drained, Limits};
 use server::{Client, GET, LIMITS, SHORT, Server, WAIT, within};
 
 #[tokio::test]
-async fn a_silent_client_is_cut() {
+async fn h1_a_silent_client_is_cut() {
     let server = Server::start(Limits { header_timeout: SHORT, ..LIMITS }).await;
     assert_eq!(server.connect().await.rest().await, "");
 }
 
 #[tokio::test]
-async fn a_slow_head_is_cut_however_steadily_it_comes() {
+async fn h1_a_slow_head_is_cut_however_steadily_it_comes() {
     let server = Server::start(Limits { header_timeout: SHORT, ..LIMITS }).await;
     assert_eq!(server.connect().await.drip("GET /a/long/path").await, "");
 }
 
 #[tokio::test]
-async fn a_slow_body_is_answered_408_and_closed() {
+async fn h1_a_slow_body_is_answered_408_and_closed() {
     let server = Server::start(Limits { body_timeout: SHORT, ..LIMITS }).await;
     let head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 60000\r\n\r\n";
     let said = server.send(head).await.drip("x").await;
@@ -35,14 +35,14 @@ async fn a_slow_body_is_answered_408_and_closed() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_cut() {
+async fn h1_a_client_that_does_not_read_is_cut() {
     let mut server = Server::start(Limits { write_timeout: SHORT, ..LIMITS }).await;
     let _client = server.send("GET /endless HTTP/1.1\r\nHost: a\r\n\r\n").await;
     within(server.endless_dropped.recv()).await.expect("the reply was given up");
 }
 
 #[tokio::test]
-async fn an_idle_connection_is_cut() {
+async fn h1_an_idle_connection_is_cut() {
     let server = Server::start(Limits { idle_timeout: SHORT, ..LIMITS }).await;
     let mut client = server.send(GET).await;
     client.reply().await;
@@ -50,7 +50,7 @@ async fn an_idle_connection_is_cut() {
 }
 
 #[tokio::test]
-async fn a_slow_second_head_has_the_time_of_a_head_and_no_more() {
+async fn h1_a_slow_second_head_has_the_time_of_a_head_and_no_more() {
     let server = Server::start(Limits { header_timeout: SHORT, ..LIMITS }).await;
     let mut client = server.send(GET).await;
     client.reply().await;
@@ -138,7 +138,7 @@ async fn shutdown_cuts_what_is_stuck_after_the_grace() {
 }
 
 #[tokio::test]
-async fn ambiguous_or_broken_framing_is_answered_400_and_closed() {
+async fn h2_ambiguous_or_broken_framing_is_answered_400_and_closed() {
     let server = Server::start(LIMITS).await;
     let chunks = "5\r\nhello\r\n0\r\n\r\n";
     for (headers, body) in [
@@ -247,7 +247,7 @@ async fn a_handler_knows_its_peer() {
 }
 
 #[test]
-fn a_full_file_table_is_survived() {
+fn h1_a_full_file_table_is_survived() {
     // The limit holds for a whole process, so the scene is played in one of its own.
     let scene = std::env::current_exe().expect("this test binary");
     let output = std::process::Command::new("sh")
@@ -260,7 +260,7 @@ fn a_full_file_table_is_survived() {
 }
 
 #[tokio::test]
-#[ignore = "fills the file table of its process; a_full_file_table_is_survived runs it alone"]
+#[ignore = "fills the file table of its process; h1_a_full_file_table_is_survived runs it alone"]
 async fn scene_of_a_full_file_table() {
     let server = Server::start(LIMITS).await;
     let mut early = server.send(GET).await;

@@ -6,6 +6,8 @@ mod harness;
 mod architecture;
 mod cli;
 mod docs;
+mod door;
+mod faults;
 mod gate;
 mod goldens;
 mod limits;

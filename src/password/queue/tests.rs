@@ -8,7 +8,7 @@ const OTHER: Lane = Registration(Source(3));
 
 /// Two workers, a deadline of one second, and 10 ms for each unit of work: room for 200 and one.
 fn queue() -> Queue<u32> {
-    Queue::new(2, Duration::from_secs(1), Duration::from_millis(10))
+    Queue::new(2, Duration::from_secs(1), Duration::from_secs(1), Duration::from_millis(10))
 }
 
 fn fill(queue: &mut Queue<u32>, lane: Lane, items: std::ops::Range<u32>) {

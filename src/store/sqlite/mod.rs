@@ -19,6 +19,7 @@ use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::url::SqliteFile;
 use super::{BackupError, Copied, Event, Events, Opening, Sql};
+use crate::steps::Steps;
 use crate::user::{Key, User};
 use read::Readers;
 use register::Registration;
@@ -46,7 +47,7 @@ struct Inner {
 }
 
 impl Sqlite {
-    pub(super) async fn open(file: &SqliteFile, opening: Opening) -> Result<Sqlite, OpenError> {
+    pub(super) async fn open(file: &SqliteFile, opening: Opening, steps: Steps) -> Result<Sqlite, OpenError> {
         let database = file.path.display().to_string();
         let file = file.clone();
         // Opening reads the whole of a small file and may migrate: too long for an async thread.
@@ -54,7 +55,7 @@ impl Sqlite {
         let opened = opened.await.unwrap_or_else(|stopped| {
             Err(OpenError::Corrupt { database: database.clone(), detail: stopped.to_string() })
         })?;
-        let writer = Writer::start(opened.connection)
+        let writer = Writer::start(opened.connection, steps)
             .map_err(|error| OpenError::Unreadable { path: database.into(), reason: error.to_string() })?;
         let readers = Readers::new(opened.path);
         Ok(Sqlite(Arc::new(Inner { writer, readers, created: opened.created })))

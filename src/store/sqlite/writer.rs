@@ -12,6 +12,7 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use tokio::sync::{mpsc, oneshot};
 
 use super::super::error::{Fault, StoreError};
+use crate::steps::{Step, Steps};
 
 /// The most that one commit holds, so that the first of a group does not wait long for the last.
 const GROUP: usize = 256;
@@ -91,11 +92,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection) -> std::io::Result<Writer> {
+    pub(super) fn start(connection: Connection, steps: Steps) -> std::io::Result<Writer> {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let thread = std::thread::Builder::new()
             .name("store-writer".into())
-            .spawn(move || run(connection, waiting))?;
+            .spawn(move || run(connection, waiting, &steps))?;
         Ok(Writer { queue: Mutex::new(Some(queue)), thread: Mutex::new(Some(thread)) })
     }
 
@@ -120,7 +121,7 @@ impl Writer {
     }
 }
 
-fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
+fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>, steps: &Steps) {
     while let Some(first) = waiting.blocking_recv() {
         let mut group = vec![first];
         while group.len() < GROUP
@@ -128,7 +129,7 @@ fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
         {
             group.push(next);
         }
-        let committed = commit(&mut connection, &mut group);
+        let committed = commit(&mut connection, &mut group, steps);
         for work in group {
             work.answer(committed.clone());
         }
@@ -136,7 +137,7 @@ fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>) {
 }
 
 /// Writes a group in one transaction. `Ok` only after COMMIT has returned, which is after the sync.
-fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Result<(), GroupError> {
+fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>], steps: &Steps) -> Result<(), GroupError> {
     let lost = |error: rusqlite::Error| GroupError::Lost(error.into());
     let mut transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(lost)?;
@@ -149,6 +150,7 @@ fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>]) -> Result<()
             return Err(GroupError::Lost(StoreError::Refused(Fault { code: None, message })));
         }
     }
+    steps.pass(Step::Inserted);
     transaction.commit().map_err(|error| match error.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) => GroupError::Unknown(error.into()),
         _ => GroupError::Lost(error.into()),
@@ -177,7 +179,7 @@ mod tests {
     fn commit_all(connection: &mut Connection, statements: &[&'static str]) -> Result<(), GroupError> {
         let mut group: Vec<Box<dyn Work>> = Vec::new();
         group.extend(statements.iter().map(|sql| Box::new(Statement(sql)) as Box<dyn Work>));
-        commit(connection, &mut group)
+        commit(connection, &mut group, &Steps::none())
     }
 
     fn rows(connection: &Connection) -> i64 {

@@ -3,13 +3,15 @@
 use std::net::SocketAddr;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::io::{
+    AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
+};
 use tokio::net::{TcpSocket, TcpStream};
 
 use super::process::GUARD;
 
 /// One connection.
-pub(crate) struct Client(BufReader<TcpStream>);
+pub(crate) struct Client<T = TcpStream>(BufReader<T>);
 
 /// One reply.
 #[derive(Clone, Debug)]
@@ -50,14 +52,32 @@ pub(crate) fn get(path: &str) -> Vec<u8> {
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
-        Client(BufReader::new(TcpStream::connect(address).await.expect("the server listens")))
+        Client::over(TcpStream::connect(address).await.expect("the server listens"))
+    }
+
+    /// A connection to a server that may be gone.
+    pub(crate) async fn try_connect(address: SocketAddr) -> std::io::Result<Client> {
+        TcpStream::connect(address).await.map(BufReader::new).map(Client)
+    }
+
+    /// Sends a request to a server that may be gone, and reads its reply.
+    pub(crate) async fn try_ask(&mut self, request: &[u8]) -> std::io::Result<Reply> {
+        self.0.write_all(request).await?;
+        self.try_reply().await
     }
 
     /// From another address of this machine.
     pub(crate) async fn from(own: SocketAddr, address: SocketAddr) -> Client {
         let socket = TcpSocket::new_v4().expect("a socket");
         socket.bind(own).expect("an address of this machine");
-        Client(BufReader::new(socket.connect(address).await.expect("the server listens")))
+        Client::over(socket.connect(address).await.expect("the server listens"))
+    }
+}
+
+impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
+    /// On a connection that somebody else has made.
+    pub(crate) fn over(stream: T) -> Client<T> {
+        Client(BufReader::new(stream))
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -72,6 +92,18 @@ impl Client {
 
     pub(crate) async fn reply(&mut self) -> Reply {
         self.try_reply().await.expect("a whole reply")
+    }
+
+    /// The head of a reply that has no body.
+    pub(crate) async fn head(&mut self) -> String {
+        let mut head = String::new();
+        loop {
+            let line = tokio::time::timeout(GUARD, self.line()).await.expect("a line in time");
+            match line.expect("a whole head") {
+                line if line.is_empty() => return head,
+                line => head.extend([line.as_str(), "\n"]),
+            }
+        }
     }
 
     /// The next reply; an error when the connection ends before it is whole.
@@ -103,7 +135,8 @@ impl Client {
 
     async fn line(&mut self) -> std::io::Result<String> {
         let mut line = String::new();
-        if self.0.read_line(&mut line).await? == 0 {
+        self.0.read_line(&mut line).await?;
+        if !line.ends_with('\n') {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
         Ok(line.trim_end_matches(['\r', '\n']).to_owned())

@@ -25,8 +25,10 @@ macro_rules! on_both {
 
 pub(crate) mod backend;
 pub(crate) mod client;
+pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod folder;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod tls;

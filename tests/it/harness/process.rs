@@ -5,6 +5,7 @@
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
@@ -23,6 +24,10 @@ pub(crate) struct Vestibule {
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
     input: Vec<u8>,
+    /// A listening socket to start it with, as systemd does.
+    handed: Option<OwnedFd>,
+    /// What stands before the program in the command line.
+    above: Vec<String>,
 }
 
 /// A run that has ended.
@@ -36,7 +41,14 @@ impl Vestibule {
     /// Any command, in a new folder of its own and without a single environment variable.
     pub(crate) fn new(arguments: &[&str]) -> Vestibule {
         let arguments = arguments.iter().map(|&a| a.to_owned()).collect();
-        Vestibule { folder: Folder::new(), arguments, environment: Vec::new(), input: Vec::new() }
+        Vestibule {
+            folder: Folder::new(),
+            arguments,
+            environment: Vec::new(),
+            input: Vec::new(),
+            handed: None,
+            above: Vec::new(),
+        }
     }
 
     /// `serve` on a free port and on this database.
@@ -58,6 +70,12 @@ impl Vestibule {
         self
     }
 
+    /// Starts it by another program, whose command line comes first.
+    pub(crate) fn under(mut self, above: &[String]) -> Vestibule {
+        self.above = above.to_vec();
+        self
+    }
+
     /// Takes over the working folder of an earlier run.
     pub(crate) fn inside(mut self, folder: Folder) -> Vestibule {
         self.folder = folder;
@@ -67,6 +85,12 @@ impl Vestibule {
     /// What it reads from standard input.
     pub(crate) fn input(mut self, bytes: &[u8]) -> Vestibule {
         self.input = bytes.to_vec();
+        self
+    }
+
+    /// Hands a listening socket over (sd_listen_fds(3)): as file 3, to the process with this id.
+    pub(crate) fn handed(mut self, socket: OwnedFd) -> Vestibule {
+        self.handed = Some(socket);
         self
     }
 
@@ -84,14 +108,15 @@ impl Vestibule {
     /// Starts the server and waits for its address.
     pub(crate) fn start(self) -> Server {
         let mut process = self.spawn();
-        const LINE: &str = "Vestibule serves on http://";
+        const LINE: &str = "Vestibule serves on ";
         let line = process.out.wait_for(LINE);
         let Some(line) = line else {
             let (ended, _) = process.ended();
             panic!("the server ended before it served, with {:?}:\n{}", ended.code, ended.err);
         };
         process.running = true;
-        let address = line[LINE.len()..].parse().expect("an address");
+        let (_, address) = line.split_once("://").expect("a scheme");
+        let address = address.parse().expect("an address");
         Server { process, address }
     }
 
@@ -101,19 +126,29 @@ impl Vestibule {
     }
 
     fn spawn(self) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_vestibule"))
-            .args(&self.arguments)
+        let mut line = self.above;
+        if self.handed.is_some() {
+            // Only the process itself knows its id before it is the program.
+            const HANDED: &str = "export LISTEN_FDS=1 LISTEN_PID=$$; exec \"$0\" \"$@\" 3<&0 0</dev/null";
+            line.extend(["sh", "-c", HANDED].map(str::to_owned));
+        }
+        line.push(env!("CARGO_BIN_EXE_vestibule").to_owned());
+        line.extend(self.arguments);
+        let input = self.handed.map_or_else(Stdio::piped, Stdio::from);
+        let mut child = Command::new(&line[0])
+            .args(&line[1..])
             .env_clear()
             .envs(self.environment)
             .current_dir(self.folder.path())
-            .stdin(Stdio::piped())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
             .expect("the program starts");
-        let mut input = child.stdin.take().expect("standard input is piped");
-        // Whoever does not read it may close it.
-        let _ = input.write_all(&self.input);
+        if let Some(mut input) = child.stdin.take() {
+            // Whoever does not read it may close it.
+            let _ = input.write_all(&self.input);
+        }
         let out = Lines::of(child.stdout.take().expect("standard output is piped"));
         let err = Lines::of(child.stderr.take().expect("standard error is piped"));
         Process { child, out, err, folder: Some(self.folder), running: false }
@@ -183,6 +218,14 @@ impl Server {
         assert!(sent.expect("kill runs").success(), "the process is not there any more");
     }
 
+    /// How much memory it has in use (VmRSS of proc_pid_status(5)), in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.child.id());
+        let status = std::fs::read_to_string(status).expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("its size");
+        line.split_whitespace().next().expect("a number").parse().expect("a number")
+    }
+
     /// Waits for a line on standard error that contains `text`.
     pub(crate) fn wait_for_log(&self, text: &str) -> String {
         self.process
@@ -234,7 +277,7 @@ impl Server {
 }
 
 /// What a stream has said so far, filled by a thread of its own.
-struct Lines(Arc<(Mutex<Said>, Condvar)>);
+pub(crate) struct Lines(Arc<(Mutex<Said>, Condvar)>);
 
 #[derive(Default)]
 struct Said {
@@ -243,7 +286,7 @@ struct Said {
 }
 
 impl Lines {
-    fn of(stream: impl Read + Send + 'static) -> Lines {
+    pub(crate) fn of(stream: impl Read + Send + 'static) -> Lines {
         let shared: Arc<(Mutex<Said>, Condvar)> = Arc::default();
         let writer = shared.clone();
         std::thread::spawn(move || {
@@ -260,12 +303,12 @@ impl Lines {
         Lines(shared)
     }
 
-    fn so_far(&self) -> String {
+    pub(crate) fn so_far(&self) -> String {
         self.0.0.lock().expect("the thread does not panic").text.clone()
     }
 
     /// The first line that contains `text`, from where `text` begins; `None` when the stream ended without one.
-    fn wait_for(&self, text: &str) -> Option<String> {
+    pub(crate) fn wait_for(&self, text: &str) -> Option<String> {
         let found = |said: &str| {
             said.split_inclusive('\n')
                 .filter_map(|line| line.strip_suffix('\n'))

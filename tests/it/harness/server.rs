@@ -12,13 +12,16 @@ use tower::util::MapRequestLayer;
 use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
-use vestibule::http::{Ending, Limits, Peer, router, serve_counted};
+use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
+use vestibule::steps::Steps;
 use vestibule::store::Store;
 use vestibule::throttle::Throttle;
 use vestibule::token::Signer;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// A server that serves one contract at its own path.
 pub(crate) struct Server {
@@ -40,52 +43,17 @@ impl Server {
         store: Store,
         change: impl FnOnce(&mut App),
     ) -> Server {
-        let clock = Clock::fixed("2024-06-10T12:34:56.789Z".parse().expect("a time"), 7);
-        let passwords = Pool::start(PoolSettings {
-            engine: Engine::Fast,
-            params: Params::weak_for_tests(),
-            workers: 1,
-            deadline: Duration::from_secs(60),
-        });
-        let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
-        let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        let passwords = passwords.expect("the pool starts");
-        let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
-        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
-        let mut app = App {
-            clock,
-            passwords,
-            signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
-            idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
-            breached: None,
-            throttle: Throttle::none(),
-            store,
-            contracts,
-            secrets: Arc::new(secrets),
-            base_url: "https://accounts.example.com".into(),
-            body_limit: 64 * 1024,
-            docs: false,
-            tasks: TaskTracker::new(),
-            metrics,
-        };
+        let mut app = app(name, contract, store);
         change(&mut app);
         let app = Arc::new(app);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
-        let second = Duration::from_secs(60);
-        let limits = Limits {
-            connections: 1000,
-            header_timeout: second,
-            body_timeout: second,
-            idle_timeout: second,
-            write_timeout: second,
-        };
         let router = router(app.clone()).expect("one contract collides with nothing");
         let router = router.layer(MapRequestLayer::new(from_elsewhere));
-        let ending = Ending { shutdown: stop.clone(), grace: second };
+        let ending = Ending { shutdown: stop.clone(), grace: MINUTE };
         let connections = app.metrics.connections.clone();
-        tokio::spawn(async move { serve_counted(listener, router, limits, ending, &connections).await });
+        tokio::spawn(async move { serve_counted(listener, router, limits(), ending, &connections).await });
         Server { address, app, stop }
     }
 
@@ -105,9 +73,56 @@ pub(crate) const PEER: &str = "x-test-peer";
 fn from_elsewhere<B>(mut request: http::Request<B>) -> http::Request<B> {
     if let Some(peer) = request.headers_mut().remove(PEER) {
         let address = peer.to_str().ok().and_then(|text| text.parse().ok()).expect("an IP address");
-        request.extensions_mut().insert(Peer(SocketAddr::new(address, 1024)));
+        let mut caller = Caller::default();
+        caller.address = Some(address);
+        request.extensions_mut().insert(caller);
     }
     request
+}
+
+/// An application that hashes cheaply, at a time that stands still.
+pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
+    let clock = Clock::fixed("2024-06-10T12:34:56.789Z".parse().expect("a time"), 7);
+    let passwords = Pool::start(PoolSettings {
+        engine: Engine::Fast,
+        params: Params::weak_for_tests(),
+        workers: 1,
+        deadline: MINUTE,
+    });
+    let secrets = [("parse_app", "APP"), ("parse_rest", "REST"), ("registration_key", "KEY")];
+    let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+    let passwords = passwords.expect("the pool starts");
+    let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
+    let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
+    App {
+        clock,
+        passwords,
+        signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
+        idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
+        breached: None,
+        throttle: Throttle::none(),
+        store,
+        contracts,
+        secrets: Arc::new(secrets),
+        base_url: "https://accounts.example.com".into(),
+        body_limit: 64 * 1024,
+        origins: Vec::new(),
+        docs: false,
+        tasks: TaskTracker::new(),
+        metrics,
+        steps: Steps::none(),
+    }
+}
+
+/// Limits that no test runs into.
+pub(crate) fn limits() -> Limits {
+    Limits {
+        connections: 1000,
+        header_timeout: MINUTE,
+        body_timeout: MINUTE,
+        idle_timeout: MINUTE,
+        write_timeout: MINUTE,
+    }
 }
 
 impl Drop for Server {

@@ -1,0 +1,54 @@
+//! Keeps the certificate in use the one that lies on the disk.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Context as _;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::MissedTickBehavior;
+
+use crate::clock::Clock;
+use crate::http::Tls;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+/// Reads the certificate again when one of its files changes, and at SIGHUP, which from the call on does not end the
+/// process. A pair that is no good is told in the log, and the old one stays in use. Never ends.
+pub(super) fn keep_fresh(tls: Tls, clock: Clock) -> anyhow::Result<impl Future<Output = ()>> {
+    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let files = tls.files();
+    let mut seen = stamps(&files);
+    Ok(async move {
+        let mut look = tokio::time::interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let asked = tokio::select! {
+                _ = look.tick() => false,
+                _ = hangup.recv() => true,
+            };
+            let found = stamps(&files);
+            if !asked && found == seen {
+                continue;
+            }
+            seen = found;
+            match tls.reload() {
+                Ok(()) => tracing::info!("the certificate was read again"),
+                Err(error) => tracing::error!(%error, "the new certificate is of no use; the old one stays"),
+            }
+            let now = u64::try_from(clock.now().as_second()).unwrap_or(0);
+            if let Some(warning) = tls.warning(now) {
+                tracing::warn!("{warning}");
+            }
+        }
+    })
+}
+
+/// What tells two versions of a file apart.
+fn stamps(files: &[PathBuf]) -> Vec<Option<(SystemTime, u64)>> {
+    let stamp = |file: &Path| {
+        let data = file.metadata().ok()?;
+        Some((data.modified().ok()?, data.len()))
+    };
+    files.iter().map(|file| stamp(file)).collect()
+}

@@ -1,0 +1,77 @@
+//! From an accepted socket to the first byte of HTTP: the PROXY protocol's header, then TLS.
+
+use std::io;
+
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+use super::connection::Peer;
+use super::entrance::Entrance;
+use super::proxy_protocol::{self, HeaderError};
+use super::tls::HTTP_2;
+
+/// Why a connection ends before HTTP begins.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ArrivalError {
+    #[error("only trusted proxies may connect here")]
+    Stranger,
+    #[error(transparent)]
+    Header(#[from] HeaderError),
+    #[error("TLS: {0}")]
+    Tls(#[source] io::Error),
+    #[error("the connection was not ready for HTTP in time")]
+    TimedOut,
+}
+
+/// What carries HTTP.
+pub(super) enum Wire {
+    Plain(TcpStream),
+    /// In a box: it is large, and plain connections should not pay for it.
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Wire {
+    /// Whether HTTP/2 was agreed on (RFC 9113, section 3.2).
+    pub(super) fn is_http2(&self) -> bool {
+        match self {
+            Wire::Plain(_) => false,
+            Wire::Tls(stream) => stream.get_ref().1.alpn_protocol() == Some(HTTP_2),
+        }
+    }
+}
+
+/// Reads what stands before HTTP, within the time of a request's head, and returns who is at the other end of it.
+///
+/// # Errors
+/// Every [`ArrivalError`]; the connection should be closed without a word, as nobody there speaks HTTP yet.
+pub(super) async fn arrive(
+    stream: TcpStream,
+    peer: Peer,
+    entrance: &Entrance,
+) -> Result<(Wire, Peer), ArrivalError> {
+    if !entrance.proxy_protocol && entrance.tls.is_none() {
+        return Ok((Wire::Plain(stream), peer));
+    }
+    // In a box, because a handshake needs much room, and not for long.
+    let prepared = Box::pin(prepared(stream, peer, entrance));
+    let time = entrance.limits.header_timeout;
+    tokio::time::timeout(time, prepared).await.map_err(|_| ArrivalError::TimedOut)?
+}
+
+async fn prepared(
+    mut stream: TcpStream,
+    mut peer: Peer,
+    entrance: &Entrance,
+) -> Result<(Wire, Peer), ArrivalError> {
+    if entrance.proxy_protocol {
+        if !entrance.proxies.trust(peer.0.ip()) {
+            return Err(ArrivalError::Stranger);
+        }
+        peer = proxy_protocol::read(&mut stream).await?.map_or(peer, Peer::new);
+    }
+    let wire = match &entrance.tls {
+        None => Wire::Plain(stream),
+        Some(tls) => Wire::Tls(Box::new(tls.acceptor().accept(stream).await.map_err(ArrivalError::Tls)?)),
+    };
+    Ok((wire, peer))
+}

@@ -1,0 +1,69 @@
+//! What an idle connection costs. Its figures belong to a build with optimisation and a machine that is quiet:
+//!
+//! `(ulimit -n 30000; cargo test --release --test it h1_idle -- --ignored --nocapture --test-threads 1)`
+
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::tls::serving;
+use crate::harness::client::{Client, get};
+use crate::harness::database::Database;
+use crate::harness::process::{Server, Vestibule};
+use crate::harness::tls::Pair;
+
+const CONNECTIONS: usize = 10_000;
+/// What a connection may cost, in KiB.
+const MOST: u64 = 20;
+const ROOM: [&str; 4] = ["--set", "limits.connections=10100", "--set", "limits.idle_timeout=10m"];
+
+/// The slower of a hundred answers, but one.
+async fn p99(server: &Server) -> Duration {
+    let mut client = server.connect().await;
+    let mut times = Vec::new();
+    for _ in 0..1000 {
+        let asked = Instant::now();
+        assert_eq!(client.ask(&get("/healthz")).await.status, 200);
+        times.push(asked.elapsed());
+    }
+    times.sort_unstable();
+    times[990]
+}
+
+#[tokio::test]
+#[ignore = "takes 20,000 open files; its figures are for a quiet machine"]
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
+async fn h1_idle_ten_thousand_idle_connections_cost_little() {
+    let server = Vestibule::serve(&Database::sqlite()).with(&ROOM).start();
+    let quiet = p99(&server).await;
+    let before = server.resident_kib();
+    let mut idle = Vec::new();
+    for _ in 0..CONNECTIONS {
+        let mut client: Client<TcpStream> = server.connect().await;
+        assert_eq!(client.ask(&get("/healthz")).await.status, 200);
+        idle.push(client);
+    }
+    let each = (server.resident_kib() - before) as f64 / CONNECTIONS as f64;
+    let crowded = p99(&server).await;
+    println!("plain: {each:.1} KiB each; p99 {quiet:?} alone, {crowded:?} among them");
+    assert!(each <= MOST as f64, "{each} KiB");
+}
+
+#[tokio::test]
+#[ignore = "takes 20,000 open files; its figures are for a quiet machine"]
+#[expect(clippy::print_stdout, reason = "figures are what it is for")]
+async fn h1_idle_encrypted_connections_are_measured() {
+    const FEWER: usize = 2000;
+    let pair = Pair::new();
+    for protocol in ["http/1.1", "h2"] {
+        let server = serving(&Database::sqlite(), &pair).with(&ROOM).start();
+        let warm = pair.connect(server.address, &[protocol]).await.expect("a handshake");
+        let before = server.resident_kib();
+        let mut idle = vec![warm];
+        for _ in 0..FEWER {
+            idle.push(pair.connect(server.address, &[protocol]).await.expect("a handshake"));
+        }
+        let each = (server.resident_kib() - before) as f64 / FEWER as f64;
+        println!("{protocol} over TLS: {each:.1} KiB each");
+    }
+}

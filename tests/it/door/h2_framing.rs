@@ -1,0 +1,71 @@
+//! What is no request is answered 400 and is the end of its connection; a bare listener's part of it is in `limits.rs`.
+
+use crate::harness::client::post;
+use crate::harness::database::Database;
+use crate::harness::process::Vestibule;
+
+on_both! {
+    h2_a_smuggled_request_is_never_answered
+    h2_every_route_has_a_longest_body
+    h2_unknown_methods_are_answered_405_with_allow
+}
+
+const SIGN_UP: &str = r#"{"email":"smuggled@example.com","password":"a long password"}"#;
+
+async fn h2_a_smuggled_request_is_never_answered(database: &Database) {
+    let server = Vestibule::serve(database).with(&["--contract", "knex"]).start();
+    let smuggled = String::from_utf8(post("/users", SIGN_UP)).expect("text");
+    let length = smuggled.len();
+    for headers in [
+        format!("content-length: {length}\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n"),
+        format!("transfer-encoding: chunked\r\ncontent-length: {length}\r\n\r\n0\r\n\r\n"),
+        format!("content-length: 0\r\ncontent-length: {length}\r\n\r\n"),
+        "content-length: 0\r\ncontent-length: 0\r\n\r\n".to_owned(),
+        "transfer-encoding: chunked\r\n\r\n0x0\r\n\r\n".to_owned(),
+        "transfer-encoding: xchunked\r\n\r\n0\r\n\r\n".to_owned(),
+    ] {
+        let mut client = server.connect().await;
+        client.send(format!("POST /users HTTP/1.1\r\nhost: a\r\n{headers}{smuggled}").as_bytes()).await;
+        assert_eq!(client.reply().await.status, 400, "{headers}");
+        assert!(client.is_closed().await, "{headers}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
+    // As a request of its own it is a sign-up.
+    assert_eq!(server.connect().await.ask(smuggled.as_bytes()).await.status, 200);
+}
+
+async fn h2_every_route_has_a_longest_body(database: &Database) {
+    let server = Vestibule::serve(database).start();
+    let long = "x".repeat(64 * 1024 + 1);
+    for path in ["/knex/users", "/flask/users", "/express/user/register"] {
+        let mut client = server.connect().await;
+        assert_eq!(client.ask(&post(path, &long)).await.status, 413, "{path}");
+        assert!(client.is_closed().await);
+    }
+    for path in ["/nowhere", "/healthz", "/readyz", "/openapi.json", "/docs"] {
+        let mut client = server.connect().await;
+        let reply = client.ask(&post(path, &long)).await;
+        assert!([404, 405].contains(&reply.status), "{path}: {reply:?}");
+        assert!(client.is_closed().await, "{path}: the rest is not taken for a request");
+    }
+}
+
+async fn h2_unknown_methods_are_answered_405_with_allow(database: &Database) {
+    let server = Vestibule::serve(database).with(&["--contract", "knex"]).start();
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "post"] {
+        let mut client = server.connect().await;
+        let request = format!("{method} /users HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+        client.send(request.as_bytes()).await;
+        if method == "HEAD" {
+            continue; // It has a length, and no body.
+        }
+        let reply = client.reply().await;
+        assert_eq!((reply.status, reply.header("allow")), (405, "POST"), "{method}");
+    }
+    for path in ["/healthz", "/docs"] {
+        let request = format!("DELETE {path} HTTP/1.1\r\nhost: a\r\n\r\n");
+        let reply = server.connect().await.ask(request.as_bytes()).await;
+        assert_eq!(reply.status, 405, "{path}");
+        assert!(reply.header("allow").contains("GET"), "{path}: {reply:?}");
+    }
+}
