@@ -1,5 +1,6 @@
 //! Everything that serves a request, built once. No logic.
 
+use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::WebOrigin;
 use crate::contract::{Contract, Mint, Secrets};
@@ -8,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::password::Pool;
 use crate::steps::Steps;
 use crate::store::Store;
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
@@ -23,6 +25,10 @@ pub struct App {
     pub signer: Arc<Signer>,
     /// How the same request is recognised when it comes again.
     pub idempotency: Idempotency,
+    /// Passwords that were in breaches.
+    pub breached: Option<Arc<Filter>>,
+    /// How often somebody may try.
+    pub throttle: Throttle,
     /// Where accounts live.
     pub store: Store,
     /// The contracts and where they are mounted.

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use jiff::Timestamp;
@@ -16,14 +17,14 @@ pub struct Clock {
 
 #[derive(Clone)]
 enum Source {
-    System,
+    System { started: Instant },
     Fixed { at: Timestamp, stream: Arc<Mutex<Stream>> },
 }
 
 impl Clock {
     /// The operating system's wall clock and its random generator.
     pub fn system() -> Clock {
-        Clock { source: Source::System }
+        Clock { source: Source::System { started: Instant::now() } }
     }
 
     /// A clock that stands still at `at` (cut to whole milliseconds) and whose bytes follow from `seed` alone. For
@@ -37,8 +38,17 @@ impl Clock {
     /// the time in the database, whatever precision that database keeps.
     pub fn now(&self) -> Timestamp {
         match &self.source {
-            Source::System => whole_milliseconds(system_now()),
+            Source::System { .. } => whole_milliseconds(system_now()),
             Source::Fixed { at, .. } => *at,
+        }
+    }
+
+    /// How long it has been since this clock was made, by one that nobody sets: what is counted over a time must not
+    /// run backwards when the wall clock does.
+    pub fn uptime(&self) -> Duration {
+        match &self.source {
+            Source::System { started } => started.elapsed(),
+            Source::Fixed { .. } => Duration::ZERO,
         }
     }
 
@@ -49,7 +59,7 @@ impl Clock {
     /// worse than stopping.
     pub fn fill(&self, bytes: &mut [u8]) {
         match &self.source {
-            Source::System => system_fill(bytes),
+            Source::System { .. } => system_fill(bytes),
             Source::Fixed { stream, .. } => {
                 stream.lock().unwrap_or_else(PoisonError::into_inner).fill(bytes);
             }
@@ -70,7 +80,7 @@ impl Clock {
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.source {
-            Source::System => f.write_str("Clock(system)"),
+            Source::System { .. } => f.write_str("Clock(system)"),
             Source::Fixed { at, .. } => write!(f, "Clock(fixed at {at})"),
         }
     }

@@ -10,6 +10,8 @@ pub mod steps;
 
 pub mod user;
 
+pub mod breach;
+
 pub mod contract;
 
 pub mod config;
@@ -19,6 +21,7 @@ pub mod store;
 pub mod token;
 
 pub mod idempotency;
+pub mod throttle;
 
 pub mod metrics;
 

@@ -4,6 +4,7 @@
 //! outcomes), so nothing that a client sends can become one, and no request looks a label up.
 
 use crate::password::{Pool, PoolMetrics};
+use crate::throttle::Limit;
 use jiff::Timestamp;
 use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
@@ -40,6 +41,8 @@ pub struct Metrics {
     pub unheard: Counter,
     /// Answers that were given again.
     pub repeated: Counter,
+    /// Tries that came too soon, by limit.
+    throttled: Vec<(&'static str, Counter)>,
     /// The store's times and failures.
     pub store: StoreMetrics,
     /// The listener's connections.
@@ -95,9 +98,10 @@ impl Metrics {
         let repeated = Counter::default();
         let help = "Answers that were given again under their idempotency keys";
         registry.register("answers_repeated", help, repeated.clone());
+        let throttled = register_limits(&mut registry);
         let store = register_store(&mut registry);
         let connections = register_connections(&mut registry);
-        Metrics { registry, contracts, not_found, unheard, repeated, store, connections }
+        Metrics { registry, contracts, not_found, unheard, repeated, throttled, store, connections }
     }
 
     /// Counts a request to the contract of this number, or to none, and how long it took until its end.
@@ -114,6 +118,13 @@ impl Metrics {
             self.unheard.inc();
         }
         if created { &requests.created } else { &requests.refused }.observe(time.as_secs_f64());
+    }
+
+    /// Counts a try that came too soon for the limit of this name.
+    pub fn throttled(&self, limit: &str) {
+        if let Some((_, counter)) = self.throttled.iter().find(|(name, _)| *name == limit) {
+            counter.inc();
+        }
     }
 
     /// Everything in the text format of OpenMetrics 1.0.
@@ -194,6 +205,15 @@ fn register_requests(
         }
     });
     (requests.collect(), outcome("-", "not_found"))
+}
+
+fn register_limits(registry: &mut Registry) -> Vec<(&'static str, Counter)> {
+    let throttled = Family::<Labels, Counter>::default();
+    registry.register("throttled", "Tries to sign up that came too soon, by limit", throttled.clone());
+    let counter = |limit: Limit| {
+        (limit.name(), throttled.get_or_create_owned(&vec![("limit", limit.name().to_owned())]))
+    };
+    Limit::ALL.map(counter).into()
 }
 
 fn register_store(registry: &mut Registry) -> StoreMetrics {

@@ -7,6 +7,7 @@ use crate::idempotency::{Repeatable, ReplayError};
 use crate::password::{Claim, HashError, Source};
 use crate::steps::Step;
 use crate::store::{AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
+use crate::throttle::Throttled;
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
 use serde_json::Value as Json;
@@ -44,6 +45,9 @@ pub enum RegisterError {
     /// These kinds of values are in use.
     #[error("in use: {}", .0.join(", "))]
     Taken(Vec<String>),
+    /// One of its names was tried too often.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
     /// The hash would come too late.
     #[error("the hash queue is full for {retry_after:?}")]
     Busy {
@@ -117,6 +121,8 @@ async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, R
 
 async fn make(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
     let keys = claims(&sign_up);
+    // Before anything that could tell whether an account exists.
+    app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();

@@ -5,6 +5,7 @@ pub(crate) mod memory;
 mod secret;
 
 use crate::app::{App, Mounted, counted};
+use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
 use crate::contract::Secrets;
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use check::Check;
 use std::io;
@@ -50,6 +52,7 @@ pub struct Plan<'l> {
     contracts: Vec<Arc<Mounted>>,
     params: Params,
     url: DatabaseUrl,
+    breached: Option<Arc<Filter>>,
     tls: Option<Tls>,
     warnings: Vec<String>,
 }
@@ -77,10 +80,11 @@ impl<'l> Plan<'l> {
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
+        let breached = check.breached();
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, tls, warnings: check.warnings })
+        Ok(Plan { config: &loaded.config, contracts, params, url, breached, tls, warnings: check.warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -88,7 +92,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, tls, mut warnings } = self;
+        let Plan { config, contracts, params, url, breached, tls, mut warnings } = self;
         let passwords = Pool::start(PoolSettings {
             engine: match config.passwords.engine {
                 config::Engine::Fast => Engine::Fast,
@@ -103,6 +107,12 @@ impl<'l> Plan<'l> {
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
+        if bound.ip().is_loopback() && config.rates.network.is_some() && config.trusted_proxies.is_empty() {
+            notes.push(
+                "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies"
+                    .to_owned(),
+            );
+        }
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;
         let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
@@ -111,6 +121,8 @@ impl<'l> Plan<'l> {
             passwords,
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
+            breached,
+            throttle: Throttle::new(&config.rates),
             store,
             contracts,
             secrets: Arc::new(secrets(config)),

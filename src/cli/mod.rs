@@ -1,6 +1,7 @@
 //! The command line: one file per sub-command. Only here and in `main` is anything printed or the process looked at.
 
 mod backup;
+mod breach;
 mod calibrate;
 mod certificate;
 mod completions;
@@ -63,6 +64,7 @@ enum Command {
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Contract(contract::ContractArgs),
+    Breach(breach::BreachArgs),
     Calibrate(calibrate::CalibrateArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -86,6 +88,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Backup(args) => backup::backup(args, caller),
         Command::Restore(args) => backup::restore(args, caller),
         Command::Contract(args) => contract::run(args, caller),
+        Command::Breach(args) => breach::run(&args),
         Command::Calibrate(args) => calibrate::run(&args, caller),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

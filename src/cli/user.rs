@@ -191,7 +191,7 @@ async fn verify(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> 
 
 /// The password: asked for on a terminal, otherwise everything on standard input but one trailing newline. `None` is
 /// one that could not have been registered (empty, too long, no UTF-8) and therefore matches nobody's.
-fn ask() -> anyhow::Result<Option<Password>> {
+pub(super) fn ask() -> anyhow::Result<Option<Password>> {
     if std::io::stdin().is_terminal() {
         let text = Zeroizing::new(rpassword::prompt_password("Password: ").context("reading the password")?);
         return Ok(Password::parse(&text).ok());

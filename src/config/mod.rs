@@ -15,6 +15,7 @@ mod mount;
 mod problem;
 mod proxies;
 mod quantity;
+mod rate;
 mod secret;
 mod setting;
 mod source;
@@ -35,6 +36,7 @@ pub use layers::{Flag, Loaded, Sources};
 pub use mount::Mount;
 pub use problem::{Origin, Problem, Problems};
 pub use quantity::{NoQuantity, Size, parse_size, parse_time};
+pub use rate::Rate;
 pub use secret::Secret;
 pub use text::{BaseUrl, DatabaseAddress};
 
@@ -78,6 +80,8 @@ pub struct Config {
     pub passwords: Passwords,
     /// How the same request is recognised when it comes again.
     pub idempotency: Idempotency,
+    /// How often somebody may try to sign up.
+    pub rates: Rates,
     /// What one client may use up.
     pub limits: Limits,
     /// How long a stop waits for what was accepted.
@@ -119,6 +123,8 @@ pub struct Passwords {
     pub workers: usize,
     /// How long a sign-up may wait for a thread.
     pub deadline: Duration,
+    /// The filter of passwords that were in breaches.
+    pub breached: Option<PathBuf>,
 }
 
 /// The `idempotency.` keys.
@@ -128,6 +134,21 @@ pub struct Idempotency {
     pub lifetime: Duration,
     /// How long the very same request without a key gets its answer again; zero is never.
     pub window: Duration,
+}
+
+/// The `rates.` keys; `None` is no limit.
+#[derive(Clone, Debug)]
+pub struct Rates {
+    /// From one network.
+    pub network: Option<Rate>,
+    /// From one site.
+    pub site: Option<Rate>,
+    /// For one e-mail address or user name.
+    pub account: Option<Rate>,
+    /// From everybody together.
+    pub total: Option<Rate>,
+    /// How many networks, sites and names are remembered, each.
+    pub keys: usize,
 }
 
 /// The `limits.` keys. No duration is zero.
@@ -232,8 +253,10 @@ impl Config {
                 parallelism: 0,
                 workers: usize::MAX,
                 deadline: nothing,
+                breached: None,
             },
             idempotency: Idempotency { lifetime: nothing, window: nothing },
+            rates: Rates { network: None, site: None, account: None, total: None, keys: 0 },
             limits: Limits {
                 connections: 0,
                 body: Size::default(),

@@ -152,6 +152,7 @@ fn in_word(rule: &Rule, demand: &str) -> String {
         "secret" => {
             format!("equals the deployment's secret `{}`", rule.secret.as_deref().unwrap_or_default())
         }
+        "uncommon" => "not one that attackers try first".to_owned(),
         "check" => rule.check.as_ref().map_or_else(String::new, |check| format!("holds: {}", check.source)),
         _ => "not used by another account".to_owned(),
     }

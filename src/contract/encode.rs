@@ -5,6 +5,7 @@ use super::outcome::phrase;
 use super::rules::{shown_inputs, stored_value};
 use super::template::{Lazy, RenderError, Room, Time, from_json, seen};
 use super::{Contract, Make, Operation, Outcome, ReplyTemplate, Token};
+use crate::breach::Filter;
 use crate::user::Meaning;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -29,6 +30,8 @@ pub struct Circumstances {
     pub base_url: Arc<str>,
     /// The deployment's secrets.
     pub secrets: Arc<Secrets>,
+    /// Passwords that were in breaches.
+    pub breached: Option<Arc<Filter>>,
 }
 
 impl Circumstances {

@@ -163,6 +163,7 @@ body = ""
     async fn explain(body: Json) -> (Trace, Result<Fields, Refusal>) {
         let contract = load(CONTRACT).contract.expect("this contract is right");
         let now = Circumstances {
+            breached: None,
             now: jiff::Timestamp::UNIX_EPOCH,
             random: uuid::Uuid::nil(),
             request_id: "1".into(),

@@ -184,7 +184,12 @@ pub const RULE: &[Word] = &[
          may write booleans and integers as text.",
     ),
     word("enum", Kind::List, "", "One of these values; `enum = [true]` is \"must be accepted\"."),
-    word("min_length", Kind::Integer, "", "At least so many code points."),
+    word(
+        "min_length",
+        Kind::Integer,
+        "",
+        "At least so many code points; of a password after normalisation (NFC).",
+    ),
     word("max_length", Kind::Integer, "", "At most so many code points."),
     word(
         "pattern",
@@ -203,6 +208,14 @@ pub const RULE: &[Word] = &[
         Kind::Text,
         "",
         "Equals the deployment's secret of this name, compared in constant time, never stored.",
+    ),
+    word(
+        "uncommon",
+        Kind::Flag,
+        "",
+        "A password that attackers do not try first. Its code is what was found: `common` (a known password, or known \
+         ones in a row), `pattern` (a repetition, a sequence, a row of keys), `personal` (made of the account's own \
+         address or names, or of the service's), `breached` (in the deployment's filter, if it has one).",
     ),
     word(
         "check",
@@ -255,6 +268,7 @@ pub const DEMANDS: &[&str] = &[
     "pattern",
     "format",
     "secret",
+    "uncommon",
     "check",
     "unique",
 ];

@@ -176,6 +176,7 @@ pub(crate) struct Rule {
     pub(crate) patterns: Vec<Regex>,
     pub(crate) format: Option<&'static str>,
     pub(crate) secret: Option<String>,
+    pub(crate) uncommon: bool,
     pub(crate) check: Option<Expr>,
     pub(crate) unique: bool,
     pub(crate) says: Says,
@@ -197,6 +198,7 @@ impl Rule {
             !self.patterns.is_empty(),
             self.format.is_some(),
             self.secret.is_some(),
+            self.uncommon,
             self.check.is_some(),
             self.unique,
         ];

@@ -4,12 +4,13 @@ use super::decode::{Fields, Refusal, unknown_members};
 use super::encode::{Circumstances, FieldError};
 use super::template::{Absent, Expr, Hidden, Room, Time, from_json, seen};
 use super::{Collect, Field, Operation, Outcome, Rule, Says, Unknown};
-use crate::user::{Email, Meaning, Problem};
+use crate::user::{Email, Meaning, Password, Problem, weakness};
 use minijinja::Value;
 use serde_json::Value as Json;
 use std::collections::HashSet;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
+use unicode_normalization::UnicodeNormalization;
 
 /// The most complaints one request collects.
 pub(crate) const MOST_ERRORS: usize = 100;
@@ -22,11 +23,13 @@ pub(super) struct Broken {
     demand: &'static str,
     limit: Json,
     reason: String,
+    /// What was found, where a demand has more than one thing to find; the code unless the contract has one.
+    found: Option<&'static str>,
 }
 
 impl Broken {
     pub(super) fn new(demand: &'static str, limit: impl Into<Json>) -> Broken {
-        Broken { demand, limit: limit.into(), reason: String::new() }
+        Broken { demand, limit: limit.into(), reason: String::new(), found: None }
     }
 }
 
@@ -133,7 +136,7 @@ pub(super) fn misunderstood(
         for problem in problems.iter().filter(|p| field.into.as_ref() == Some(&p.meaning)) {
             let rule = field.rules.iter().find(|r| r.format.is_some());
             let demand = if rule.is_some() { "format" } else { field.understanding() };
-            let broken = Broken { demand, limit: Json::Null, reason: problem.reason.clone() };
+            let broken = Broken { reason: problem.reason.clone(), ..Broken::new(demand, Json::Null) };
             errors.push(speaker.say(field, rule, broken, input.as_ref()));
         }
     }
@@ -218,7 +221,7 @@ impl Run<'_> {
                     typed |= asks;
                     match asks && !field.json_type().fits(value) {
                         true => Some(Broken::new("type", field.json_type().name())),
-                        false => self.demand(rule, value, input),
+                        false => self.demand(field, rule, value, input),
                     }
                 }
             };
@@ -253,7 +256,8 @@ impl Run<'_> {
         let breaks = |rule: &Rule| match value {
             None => rule.required,
             Some(value) => {
-                rule.required && value.as_str() == Some("") || self.demand(rule, value, input).is_some()
+                rule.required && value.as_str() == Some("")
+                    || self.demand(field, rule, value, input).is_some()
             }
         };
         value.is_some_and(|v| !untyped && !field.json_type().fits(v))
@@ -261,11 +265,11 @@ impl Run<'_> {
     }
 
     /// The first demand of a rule that a value does not meet.
-    fn demand(&self, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
+    fn demand(&self, field: &Field, rule: &Rule, value: &Json, input: Option<&Json>) -> Option<Broken> {
         if let Some(list) = rule.one_of.as_ref().filter(|list| !list.iter().any(|one| same(one, value))) {
             return Some(Broken::new("enum", list.clone()));
         }
-        if let Some(length) = length(rule, value) {
+        if let Some(length) = length(field, rule, value) {
             if let Some(least) = rule.min_length.filter(|least| length < *least) {
                 return Some(Broken::new("min_length", least));
             }
@@ -283,6 +287,12 @@ impl Run<'_> {
         {
             return Some(Broken { reason, ..Broken::new("format", format) });
         }
+        if rule.uncommon
+            && let Some((code, reason)) = self.weakness(text)
+        {
+            let reason = format!("this password {reason}");
+            return Some(Broken { reason, found: Some(code), ..Broken::new("uncommon", Json::Null) });
+        }
         if let Some(name) = &rule.secret {
             let known = self.now.secrets.named(name).unwrap_or_default();
             if known.is_empty() || !bool::from(known.as_bytes().ct_eq(text.as_bytes())) {
@@ -291,6 +301,23 @@ impl Run<'_> {
         }
         let check = rule.check.as_ref()?;
         (!self.holds(check, input, false)).then(|| Broken::new("check", Json::Null))
+    }
+
+    /// What is weak about a password, as a code and in words, given what the request and the service say about themselves.
+    fn weakness(&self, password: &str) -> Option<(&'static str, &'static str)> {
+        let told = |meaning: &Option<Meaning>| {
+            use Meaning::{Email, FirstName, LastName, Name, Username};
+            matches!(meaning, Some(Email | Username | Name | FirstName | LastName))
+        };
+        let pairs = self.operation.fields.iter().zip(&self.fields.inputs);
+        let own =
+            pairs.filter(|(field, _)| told(&field.into)).filter_map(|(_, input)| input.as_ref()?.as_str());
+        let found = weakness(password, own.chain([host(&self.now.base_url)]));
+        found.map(|weakness| (weakness.code(), weakness.reason())).or_else(|| {
+            let filter = self.now.breached.as_ref()?;
+            let seen = filter.contains(Password::parse(password).ok()?.as_bytes());
+            seen.then_some(("breached", "was in a breach of another service"))
+        })
     }
 
     /// One bit. An expression that cannot be evaluated breaks its rule, whichever way it is used: never fail open.
@@ -310,6 +337,12 @@ impl Run<'_> {
     }
 }
 
+/// The host of a base URL, which tells the service's name.
+fn host(base_url: &str) -> &str {
+    let rest = base_url.split_once("://").map_or(base_url, |(_, rest)| rest);
+    rest.split(['/', ':']).next().unwrap_or_default()
+}
+
 /// Equality as JSON Schema has it: 1.0 is 1.
 fn same(a: &Json, b: &Json) -> bool {
     match (a, b) {
@@ -320,9 +353,11 @@ fn same(a: &Json, b: &Json) -> bool {
 }
 
 /// Code points of a text, items of a list; counted only when a rule asks.
-fn length(rule: &Rule, value: &Json) -> Option<usize> {
+fn length(field: &Field, rule: &Rule, value: &Json) -> Option<usize> {
     match value {
         _ if rule.min_length.is_none() && rule.max_length.is_none() => None,
+        // One that was typed composed and one that was typed decomposed are the same password.
+        Json::String(text) if field.is_password() => Some(text.nfc().count()),
         Json::String(text) => Some(text.chars().count()),
         Json::Array(items) => Some(items.len()),
         _ => None,
@@ -391,7 +426,7 @@ impl Speaker<'_> {
         };
         FieldError {
             field: name,
-            code: code.unwrap_or_else(|| broken.demand.into()),
+            code: code.unwrap_or_else(|| broken.found.unwrap_or(broken.demand).into()),
             message,
             value: input.filter(|_| shown).cloned(),
             sent: input.is_some(),
@@ -482,6 +517,7 @@ fn plain_english(field: &str, broken: &Broken) -> String {
         "max_length" => format!("{field} must have at most {limit} characters."),
         "format" | "meaning" if !broken.reason.is_empty() => format!("{field}: {}.", broken.reason),
         "format" => format!("{field} must be a valid {limit}."),
+        "uncommon" => format!("{field}: {}.", broken.reason),
         "unique" => format!("{field} is already in use."),
         "unknown" => format!("{field} is not expected here."),
         _ => format!("{field} is not valid."),
@@ -557,6 +593,7 @@ body = '{}'
 
     fn now() -> Circumstances {
         Circumstances {
+            breached: None,
             now: jiff::Timestamp::UNIX_EPOCH,
             random: uuid::Uuid::nil(),
             request_id: "1".into(),

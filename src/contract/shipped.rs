@@ -28,7 +28,7 @@ macro_rules! shipped {
     };
 }
 
-shipped!["knex", "flask", "express", "mongoose", "envelope"];
+shipped!["standard", "knex", "flask", "express", "mongoose", "envelope"];
 
 /// The shipped contract of this name, read and proved.
 pub fn shipped(name: &str) -> Option<Contract> {

@@ -10,6 +10,7 @@ use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, S
 use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
 use crate::register::{RegisterError, SignUp, register};
+use crate::throttle::Throttled;
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
 use axum::body::Body;
@@ -17,7 +18,8 @@ use axum::extract::State;
 use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Method, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -83,6 +85,7 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
         path: parts.uri.path().into(),
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
+        breached: app.breached.clone(),
     }
 }
 
@@ -103,6 +106,15 @@ impl Exchange {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
             reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
+            if !is_read(parts, body, self.app.body_limit).await {
+                reply.headers.push((CONNECTION, CLOSE));
+            }
+            return Ok(reply);
+        }
+        let throttle = &self.app.throttle;
+        if let Err(throttled) = throttle.arrival(&self.mounted.name, address(parts), self.app.clock.uptime())
+        {
+            let mut reply = self.throttled(&throttled);
             if !is_read(parts, body, self.app.body_limit).await {
                 reply.headers.push((CONNECTION, CLOSE));
             }
@@ -201,6 +213,7 @@ impl Exchange {
                 let refusal = contract.taken(fields.clone(), &kinds, &self.circumstances);
                 self.refuse(refusal)
             }
+            RegisterError::Throttled(throttled) => self.throttled(&throttled),
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
             RegisterError::Unavailable(_) | RegisterError::Unknown(_) => {
                 tracing::error!(request_id = %self.circumstances.request_id, %error, "the store did not do its part");
@@ -226,8 +239,14 @@ impl Exchange {
     }
 
     fn later(&self, outcome: Outcome, after: Duration) -> Reply {
-        let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
-        self.encode(&outcome, Scene { retry_after: Some(seconds.max(1)), ..Scene::default() })
+        self.encode(&outcome, Scene { retry_after: Some(seconds(after)), ..Scene::default() })
+    }
+
+    fn throttled(&self, throttled: &Throttled) -> Reply {
+        self.app.metrics.throttled(throttled.limit.name());
+        let mut reply = self.later(Outcome::Throttled, throttled.retry_after);
+        reply.headers.extend(rate_limit(throttled));
+        reply
     }
 
     /// The unexpected: said once in the log, with the request's id, and answered as the contract's `failed`.
@@ -259,6 +278,27 @@ fn key_reused() -> Reply {
         headers: vec![(http::header::CONTENT_TYPE, content_type)],
         body: problem_text(STATUS, "This Idempotency-Key was used for another request; send a new one."),
     }
+}
+
+/// What was exceeded, for programs (the IETF's draft-ietf-httpapi-ratelimit-headers): the one limit that was reached.
+fn rate_limit(throttled: &Throttled) -> [(HeaderName, HeaderValue); 2] {
+    let name = throttled.limit.name();
+    let policy = format!("\"{name}\";q={};w={}", throttled.quota, seconds(throttled.window));
+    let state = format!("\"{name}\";r=0;t={}", seconds(throttled.retry_after));
+    [("ratelimit-policy", policy), ("ratelimit", state)].map(|(name, value)| {
+        let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("\"limit\";r=0"));
+        (HeaderName::from_static(name), value)
+    })
+}
+
+/// In whole seconds, rounded up, and never none.
+fn seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// Where a request comes from.
+fn address(parts: &Parts) -> Option<IpAddr> {
+    parts.extensions.get::<Caller>().and_then(|caller| caller.address)
 }
 
 /// Unique values must fit the store's index.

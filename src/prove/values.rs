@@ -121,6 +121,7 @@ impl<'c> Good<'c> {
 /// Runs a request through everything but the store.
 async fn judge(contract: &Contract, secrets: &Arc<Secrets>, request: &Outgoing) -> Result<(), String> {
     let now = Circumstances {
+        breached: None,
         now: crate::clock::Clock::system().now(),
         random: uuid::Uuid::nil(),
         request_id: "prove".into(),

@@ -11,6 +11,7 @@ use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::throttle::Throttle;
 use crate::token::Signer;
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -84,6 +85,8 @@ impl Inside {
                 Duration::from_secs(3600),
                 Duration::ZERO,
             ),
+            breached: None,
+            throttle: Throttle::none(),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,
             contracts,

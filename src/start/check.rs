@@ -3,6 +3,7 @@
 use super::memory::{Ceiling, Need, Verdict};
 use super::{StartError, workers};
 use crate::app::Mounted;
+use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes, Tls};
@@ -127,6 +128,16 @@ impl<'c> Check<'c> {
             self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
         }
         params
+    }
+
+    /// The filter of passwords that were in breaches, read as a whole.
+    pub(super) fn breached(&mut self) -> Option<Arc<Filter>> {
+        let path = self.loaded.config.passwords.breached.as_ref()?;
+        let refuse = |error| {
+            let reason = format!("names {}, which {error}", path.display());
+            self.refuse("passwords.breached", reason, Some("`vestibule breach build` makes one".to_owned()));
+        };
+        Filter::open(path).map_err(refuse).ok().map(Arc::new)
     }
 
     pub(super) fn memory(&mut self, ceiling: Option<Ceiling>) {

@@ -6,6 +6,7 @@
 //! - [`User`] is what the store gives back; [`Key`] is one unique claim of a user.
 //! - [`IdKind`] and [`Recipe`]: the shapes that an id or an opaque token may have.
 
+mod common;
 mod email;
 mod fold;
 mod id;
@@ -17,6 +18,7 @@ mod recipe_parser;
 mod stored;
 mod username;
 
+pub use common::{Weakness, weakness};
 pub use email::{Email, EmailError};
 pub use id::{IdKind, object_id, uuid_v7};
 pub use meaning::{Meaning, UnknownMeaning};

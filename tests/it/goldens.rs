@@ -1,20 +1,25 @@
 //! Every contract and every outcome as a whole HTTP exchange: `contracts/examples/<contract>/<case>.http`.
 //!
 //! A file holds requests and the answers to them, in turn, between lines of `---`. Lines that begin with `#` at its
-//! top say what it shows; `# given: the store is closed` and `# given: the hash pool has stopped` make trouble first.
+//! top say what it shows; `# given: the store is closed`, `# given: the hash pool has stopped` and `# given: too many
+//! tries have come` make trouble first.
 //! Each file runs against a server and a database of its own, on SQLite and on PostgreSQL, and must come out byte for
 //! byte (the `date` header aside). `VESTIBULE_BLESS=1 scripts/test goldens` writes what the server answers now.
+//! `VESTIBULE_GOLDENS=express` runs those of one contract only.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use vestibule::config::{Rate, Rates};
 use vestibule::contract::{self, Contract, Outcome};
+use vestibule::throttle::Throttle;
 
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-/// Outcomes that no request can lead to yet: nothing limits rates, and nothing closes sign-up.
-const UNREACHABLE: [Outcome; 2] = [Outcome::Throttled, Outcome::Closed];
+/// Outcomes that no request can lead to yet: nothing closes sign-up.
+const UNREACHABLE: [Outcome; 1] = [Outcome::Closed];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn exchanges_on_sqlite() {
@@ -120,7 +125,11 @@ struct Golden {
 
 fn all() -> Vec<Golden> {
     let mut out = Vec::new();
+    let only = std::env::var("VESTIBULE_GOLDENS").ok();
     for contract in contract_files() {
+        if only.as_ref().is_some_and(|only| *only != stem(&contract)) {
+            continue;
+        }
         let folder = fs::read_dir(examples().join(stem(&contract))).into_iter().flatten().flatten();
         out.extend(folder.map(|file| Golden { contract: contract.clone(), path: file.path() }));
     }
@@ -130,9 +139,15 @@ fn all() -> Vec<Golden> {
 
 impl Golden {
     async fn run(&self, database: Database, bless: bool) -> Option<String> {
-        let server = Server::start(&stem(&self.contract), load(&self.contract), database.open().await).await;
         let text = fs::read_to_string(&self.path).expect("an example");
         let (comment, blocks) = parse(&text);
+        let name = stem(&self.contract);
+        let server = Server::with(&name, load(&self.contract), database.open().await, |app| {
+            if comment.contains("given: too many tries have come") {
+                app.throttle = spent(&name);
+            }
+        });
+        let server = server.await;
         if comment.contains("given: the store is closed") {
             server.app.store.clone().close().await;
         }
@@ -154,6 +169,14 @@ impl Golden {
         }
         (out != text).then(|| format!("{} differs; expected:\n{text}\nanswered:\n{out}", self.path.display()))
     }
+}
+
+/// A limit of one try in an hour, which somebody has just used up.
+fn spent(contract: &str) -> Throttle {
+    let total = Some(Rate { count: 1, per: Duration::from_secs(3600), burst: 1 });
+    let throttle = Throttle::new(&Rates { network: None, site: None, account: None, total, keys: 1 });
+    throttle.arrival(contract, None, Duration::ZERO).expect("the one try");
+    throttle
 }
 
 /// The comment at the top, and the blocks between lines of `---`.

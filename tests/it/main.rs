@@ -8,6 +8,7 @@ mod cli;
 mod docs;
 mod door;
 mod faults;
+mod gate;
 mod goldens;
 mod limits;
 mod metrics;

@@ -12,7 +12,7 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 19] = [
+const FAMILIES: [(&str, &str); 20] = [
     ("vestibule_accounts_unheard", "counter"),
     ("vestibule_answers_repeated", "counter"),
     ("vestibule_build", "info"),
@@ -32,6 +32,7 @@ const FAMILIES: [(&str, &str); 19] = [
     ("vestibule_start_time_seconds", "gauge"),
     ("vestibule_store_duration_seconds", "histogram"),
     ("vestibule_store_errors", "counter"),
+    ("vestibule_throttled", "counter"),
 ];
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
@@ -126,6 +127,7 @@ async fn a_scrape_tells_names_types_and_help_and_no_submitted_value() {
         (r#"vestibule_store_duration_seconds_count{operation="register"}"#, 1.0),
         (r#"vestibule_store_duration_seconds_count{operation="collisions"}"#, 2.0),
         (r#"vestibule_store_errors_total{kind="unknown"}"#, 0.0),
+        (r#"vestibule_throttled_total{limit="account"}"#, 0.0),
     ] {
         assert_eq!(value(text, sample), expected, "{sample}");
     }

@@ -133,6 +133,11 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
         }
         _ => {}
     }
+    if !field.is_password() && field.rules.iter().any(|r| r.uncommon) {
+        source
+            .error("only a password can be `uncommon`", span(), "attackers do not try this")
+            .help("use `enum`, `pattern` or `check`");
+    }
     if field.into.is_some() && field.rules.iter().any(|r| r.secret.is_some()) {
         source
             .error("a secret is not stored", span(), "it equals a secret of the deployment")
@@ -179,6 +184,7 @@ fn rule(source: &mut Source<'_>, table: &Table, known: &Names) -> Rule {
         patterns: patterns(source, table),
         format: table.text("format").and_then(|t| language::FORMATS.iter().find(|f| **f == t.value).copied()),
         secret: table.text("secret").map(|t| t.value),
+        uncommon: table.flag("uncommon"),
         check: expression(source, table, "check", known),
         unique: table.flag("unique"),
         says: Says { message: None, code: table.item("code").and_then(Item::json) },

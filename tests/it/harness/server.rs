@@ -8,15 +8,17 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+use tower::util::MapRequestLayer;
 use vestibule::app::{App, Mounted, counted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
-use vestibule::http::{Ending, Limits, router, serve_counted};
+use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::steps::Steps;
 use vestibule::store::Store;
+use vestibule::throttle::Throttle;
 use vestibule::token::Signer;
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -48,6 +50,7 @@ impl Server {
         let address = listener.local_addr().expect("an address");
         let stop = CancellationToken::new();
         let router = router(app.clone()).expect("one contract collides with nothing");
+        let router = router.layer(MapRequestLayer::new(from_elsewhere));
         let ending = Ending { shutdown: stop.clone(), grace: MINUTE };
         let connections = app.metrics.connections.clone();
         tokio::spawn(async move { serve_counted(listener, router, limits(), ending, &connections).await });
@@ -62,6 +65,19 @@ impl Server {
         stream.read_to_end(&mut answer).await.expect("the server answers");
         answer
     }
+}
+
+/// The header by which a test says from where its request shall have come.
+pub(crate) const PEER: &str = "x-test-peer";
+
+fn from_elsewhere<B>(mut request: http::Request<B>) -> http::Request<B> {
+    if let Some(peer) = request.headers_mut().remove(PEER) {
+        let address = peer.to_str().ok().and_then(|text| text.parse().ok()).expect("an IP address");
+        let mut caller = Caller::default();
+        caller.address = Some(address);
+        request.extensions_mut().insert(caller);
+    }
+    request
 }
 
 /// An application that hashes cheaply, at a time that stands still.
@@ -83,6 +99,8 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         passwords,
         signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
         idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
+        breached: None,
+        throttle: Throttle::none(),
         store,
         contracts,
         secrets: Arc::new(secrets),

@@ -196,6 +196,7 @@ fn contracts_are_listed_and_shown() {
     let objects = Vestibule::new(&["contract", "list", "--json"]).run();
     let objects: Vec<serde_json::Value> = serde_json::from_str(&objects.out).expect("a JSON array");
     for (name, path) in [
+        ("standard", "/users"),
         ("knex", "/users"),
         ("flask", "/users"),
         ("express", "/user/register"),

@@ -17,19 +17,19 @@ use crate::harness::database::Database;
 use crate::harness::process::{Ended, Vestibule};
 
 /// Runs `vestibule user ...` on a database.
-fn user(database: &Database, arguments: &[&str], input: &str) -> Ended {
+pub(crate) fn user(database: &Database, arguments: &[&str], input: &str) -> Ended {
     Vestibule::new(&[&["user"], arguments].concat()).on(database).input(input.as_bytes()).run()
 }
 
 /// Every account as `user list --json` shows it.
-fn accounts(database: &Database) -> Vec<serde_json::Value> {
+pub(crate) fn accounts(database: &Database) -> Vec<serde_json::Value> {
     let listed = user(database, &["list", "--json", "--limit", "100000"], "");
     assert_eq!(listed.code, Some(0), "{}", listed.err);
     listed.out.lines().map(|line| serde_json::from_str(line).expect("one object per line")).collect()
 }
 
 /// Whether a password opens an account.
-fn opens(database: &Database, who: &str, password: &str) -> bool {
+pub(crate) fn opens(database: &Database, who: &str, password: &str) -> bool {
     match user(database, &["verify", who], password) {
         Ended { code: Some(0), .. } => true,
         Ended { code: Some(1), .. } => false,

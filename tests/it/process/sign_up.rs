@@ -154,6 +154,7 @@ async fn the_lines_to_paste_work(database: &Database) {
     let (table, examples) = text.split_once("Try it:\n").expect("examples");
     let rows: Vec<Vec<&str>> = table.lines().map(|line| line.split_whitespace().take(3).collect()).collect();
     for (path, name) in [
+        ("/standard/users", "standard"),
         ("/knex/users", "knex"),
         ("/flask/users", "flask"),
         ("/express/user/register", "express"),
@@ -163,7 +164,7 @@ async fn the_lines_to_paste_work(database: &Database) {
         assert!(rows.contains(&vec!["POST", path, name]), "{path} is not in:\n{table}");
     }
     let commands = commands(examples);
-    assert_eq!(commands.len(), 5, "{examples}");
+    assert_eq!(commands.len(), 6, "{examples}");
     for command in &commands {
         assert!(command.contains(&format!("http://{}/", server.address)), "{command}");
         let told = command.replacen("curl ", "curl -s -o /dev/null -w '%{http_code}' ", 1);

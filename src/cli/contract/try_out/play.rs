@@ -57,6 +57,7 @@ impl<'s> Stage<'s> {
         let now = clock.now();
         let secrets: Secrets = setting.secrets.iter().cloned().collect();
         let circumstances = Circumstances {
+            breached: None,
             now,
             random: uuid_v7(now, clock.random()),
             request_id: uuid_v7(now, clock.random()).to_string().into(),

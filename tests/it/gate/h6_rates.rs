@@ -1,0 +1,226 @@
+//! H6: how often a network, an address and everybody together may try.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Barrier;
+use vestibule::config::{Rate, Rates};
+use vestibule::contract;
+use vestibule::throttle::Throttle;
+
+use crate::harness::client::{Client, Reply, post};
+use crate::harness::database::Database;
+use crate::harness::process::Vestibule;
+use crate::harness::server::{PEER, Server};
+
+on_both! {
+    h6_ten_allowed_are_ten_of_500_at_once
+    h6_the_answer_does_not_tell_whether_there_is_an_account
+    h6_a_repetition_counts_for_its_network_and_not_for_its_name
+}
+
+const NONE: Rates = Rates { network: None, site: None, account: None, total: None, keys: 1000 };
+
+fn hourly(count: u32) -> Option<Rate> {
+    Some(Rate { count, per: Duration::from_secs(3600), burst: count })
+}
+
+async fn server(database: &Database, rates: Rates) -> Server {
+    let text = include_str!("../../../contracts/knex.toml");
+    let contract = contract::load(text).contract.expect("a shipped contract");
+    Server::with("knex", contract, database.open().await, |app| app.throttle = Throttle::new(&rates)).await
+}
+
+fn sign_up(email: &str) -> Vec<u8> {
+    post("/users", &format!(r#"{{"email":"{email}","password":"supersecret"}}"#))
+}
+
+/// The request with one more header.
+fn with(request: &[u8], header: &str, value: &str) -> Vec<u8> {
+    let text = String::from_utf8(request.to_vec()).expect("it is text");
+    text.replacen("\r\n", &format!("\r\n{header}: {value}\r\n"), 1).into_bytes()
+}
+
+/// What a try from an address comes to; what is no JSON is counted like everything else, and costs nothing.
+async fn try_from(server: &Server, address: &str) -> Reply {
+    Client::connect(server.address).await.ask(&with(&post("/users", "{"), PEER, address)).await
+}
+
+async fn h6_ten_allowed_are_ten_of_500_at_once(database: &Database) {
+    let limits = ["--set", "rates.account=10/h", "--set", "passwords.deadline=100s"];
+    let server = Vestibule::serve(database).with(&limits).start();
+    let start = Arc::new(Barrier::new(500));
+    let tries: Vec<_> = (0..500)
+        .map(|number: usize| {
+            let (address, start) = (server.address, start.clone());
+            let email = ["jane@example.com", "JANE@Example.com", "Jane@EXAMPLE.COM"][number % 3];
+            let body = format!(r#"{{"email":"{email}","password":"secret-{number}"}}"#);
+            tokio::spawn(async move {
+                let mut client = Client::connect(address).await;
+                start.wait().await;
+                client.ask(&post("/knex/users", &body)).await
+            })
+        })
+        .collect();
+    let (mut let_in, mut created) = (0, 0);
+    for reply in tries {
+        let reply = reply.await.expect("no client panics");
+        let_in += usize::from(reply.status != 429);
+        created += usize::from(reply.status == 200);
+        if reply.status == 429 {
+            assert_eq!(reply.header("ratelimit-policy"), r#""account";q=10;w=3600"#);
+            let wait: u64 = reply.header("retry-after").parse().expect("seconds");
+            assert!((1..=360).contains(&wait), "{reply:?}");
+        }
+    }
+    assert_eq!((let_in, created), (10, 1));
+    // Another name is another bucket.
+    let other = r#"{"email":"june@example.com","password":"secret-1"}"#;
+    assert_eq!(server.connect().await.ask(&post("/knex/users", other)).await.status, 200);
+}
+
+async fn h6_the_answer_does_not_tell_whether_there_is_an_account(database: &Database) {
+    let server = server(database, Rates { account: hourly(2), ..NONE }).await;
+    let mut client = Client::connect(server.address).await;
+    assert_eq!(client.ask(&sign_up("jane@example.com")).await.status, 200);
+    assert_eq!(client.ask(&sign_up("jane@example.com")).await.status, 409);
+    // From here on whoever asks for a hash fails, so that this name never gets an account.
+    server.app.passwords.close();
+    for _ in 0..2 {
+        assert_eq!(client.ask(&sign_up("june@example.com")).await.status, 500, "it is not throttled yet");
+    }
+    let told = |reply: Reply| {
+        let headers: Vec<_> =
+            reply.headers.into_iter().filter(|(name, _)| name != "date" && name != "x-request-id").collect();
+        (reply.status, headers, reply.body)
+    };
+    let known = told(client.ask(&sign_up("jane@example.com")).await);
+    let unknown = told(client.ask(&sign_up("june@example.com")).await);
+    assert_eq!((known.0, &known), (429, &unknown));
+}
+
+async fn h6_a_repetition_counts_for_its_network_and_not_for_its_name(database: &Database) {
+    let server = server(database, Rates { account: hourly(1), network: hourly(5), ..NONE }).await;
+    let mut client = Client::connect(server.address).await;
+    let plain = with(&sign_up("jane@example.com"), PEER, "192.0.2.1");
+    let keyed = with(&plain, "idempotency-key", "k");
+    let first = client.ask(&keyed).await;
+    assert_eq!(first.status, 200, "{first:?}");
+    for _ in 0..3 {
+        let again = client.ask(&keyed).await;
+        assert_eq!((again.status, &again.body), (200, &first.body));
+    }
+    let refused = client.ask(&plain).await;
+    assert_eq!((refused.status, refused.header("ratelimit")), (429, r#""account";r=0;t=3600"#));
+    let refused = client.ask(&keyed).await;
+    assert_eq!((refused.status, refused.header("ratelimit")), (429, r#""network";r=0;t=720"#));
+}
+
+#[tokio::test]
+async fn h6_each_network_and_site_has_a_budget_of_its_own() {
+    let database = Database::sqlite();
+    let burst = Some(Rate { count: 120, per: Duration::from_secs(3600), burst: 30 });
+    let server = server(&database, Rates { network: burst, site: hourly(70), ..NONE }).await;
+    for address in ["192.0.2.1", "2001:db8:0:1::1"] {
+        for _ in 0..30 {
+            assert_eq!(try_from(&server, address).await.status, 400, "{address}");
+        }
+    }
+    // A mapped address is the IPv4 one; the second half of an IPv6 address is the subscriber's own choice.
+    for address in ["192.0.2.1", "::ffff:192.0.2.1", "2001:db8:0:1::1", "2001:db8:0:1:2:3:4:5"] {
+        let refused = try_from(&server, address).await;
+        assert_eq!(refused.status, 429, "{address}: {refused:?}");
+        assert_eq!(refused.header("retry-after"), "30");
+        assert_eq!(refused.header("ratelimit"), r#""network";r=0;t=30"#);
+        assert_eq!(refused.header("ratelimit-policy"), r#""network";q=30;w=900"#);
+        assert_eq!(refused.headers.iter().filter(|(name, _)| name.starts_with("ratelimit")).count(), 2);
+    }
+    // Its site has 40 more, from whichever of its networks.
+    for network in 2..42 {
+        assert_eq!(try_from(&server, &format!("2001:db8:0:{network:x}::1")).await.status, 400, "{network}");
+    }
+    let refused = try_from(&server, "2001:db8:0:99::1").await;
+    assert_eq!((refused.status, refused.header("ratelimit")), (429, r#""site";r=0;t=52"#));
+    for address in ["192.0.2.2", "2001:db8:1::1", "127.0.0.1", "::1"] {
+        assert_eq!(try_from(&server, address).await.status, 400, "{address}");
+    }
+}
+
+#[tokio::test]
+async fn h6_this_machine_is_no_network_and_all_together_are_limited() {
+    let database = Database::sqlite();
+    let server = server(&database, Rates { network: hourly(1), total: hourly(5), ..NONE }).await;
+    for address in ["127.0.0.1", "::1", "127.0.0.1", "192.0.2.1", "192.0.2.2"] {
+        assert_eq!(try_from(&server, address).await.status, 400, "{address}");
+    }
+    let refused = try_from(&server, "192.0.2.3").await;
+    assert_eq!((refused.status, refused.header("ratelimit")), (429, r#""total";r=0;t=720"#));
+}
+
+#[tokio::test]
+async fn h6_what_is_throttled_is_not_hashed() {
+    let database = Database::sqlite();
+    let server = server(&database, Rates { network: hourly(2), ..NONE }).await;
+    server.app.passwords.close();
+    let mut client = Client::connect(server.address).await;
+    for (number, expected) in [500, 500, 429, 429].into_iter().enumerate() {
+        let request = with(&sign_up(&format!("jane{number}@example.com")), PEER, "192.0.2.1");
+        assert_eq!(client.ask(&request).await.status, expected);
+    }
+}
+
+#[tokio::test]
+async fn h6_memory_is_bounded_and_a_full_table_lets_no_stranger_in() {
+    let database = Database::sqlite();
+    let server = server(&database, Rates { network: hourly(3), keys: 50, ..NONE }).await;
+    let mut known = Vec::new();
+    for number in 0..200 {
+        let address = format!("198.51.100.{number}");
+        match try_from(&server, &address).await.status {
+            400 => known.push(address),
+            status => assert_eq!(status, 429),
+        }
+    }
+    assert!((1..=50).contains(&known.len()) && server.app.throttle.keys() == known.len(), "{}", known.len());
+    let refused = try_from(&server, "203.0.113.1").await;
+    assert_eq!((refused.status, refused.header("retry-after")), (429, "60"));
+    for address in &known {
+        assert_eq!(try_from(&server, address).await.status, 400, "{address} is known");
+    }
+}
+
+#[test]
+fn h6_what_is_no_rate_is_refused_at_start() {
+    let wrong = ["--set", "rates.network=often", "--set", "rates.account=0/h", "--set", "rates.keys=1"];
+    let refused = Vestibule::new(&["serve"]).with(&wrong).run();
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    for name in ["rates.network", "rates.account", "rates.keys"] {
+        assert!(refused.err.contains(name), "{}", refused.err);
+    }
+}
+
+/// `cargo test --release --test it -- --ignored --nocapture h6_a_million`.
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement says what it found")]
+fn h6_a_million_networks_cost() {
+    let resident = || -> u64 {
+        let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a size");
+        line.split_whitespace().nth(1).expect("a number").parse().expect("a number")
+    };
+    let (throttle, before) =
+        (Throttle::new(&Rates { network: hourly(120), keys: 1_100_000, ..NONE }), resident());
+    let address = |number: u32| Some(std::net::IpAddr::from((0x0100_0000 + number).to_be_bytes()));
+    let all = || {
+        let begun = std::time::Instant::now();
+        for number in 0..1_000_000 {
+            throttle.arrival("standard", address(number), Duration::ZERO).expect("there is room");
+        }
+        begun.elapsed() / 1_000_000
+    };
+    let (new, known) = (all(), all());
+    let kib = resident() - before;
+    println!("{} networks: {kib} KiB; a new one {new:?}, a known one {known:?}", throttle.keys());
+    assert!(kib < 48 * 1024, "{kib} KiB");
+}

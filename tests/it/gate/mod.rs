@@ -1,0 +1,5 @@
+//! Who does not get in: too many tries, passwords that everybody knows.
+
+mod h6_rates;
+mod p4_breached;
+mod p_passwords;

@@ -1,0 +1,125 @@
+//! P4: passwords that were in breaches, from the published list to the refusal.
+
+use std::path::Path;
+
+use aws_lc_rs::digest;
+use serde_json::json;
+
+use crate::harness::client::post;
+use crate::harness::database::Database;
+use crate::harness::folder::Folder;
+use crate::harness::process::Vestibule;
+
+on_both! {
+    p4_what_was_in_a_breach_is_refused_where_the_contract_asks
+}
+
+const SEEN: &str = "tree frogs sing at dusk";
+const UNSEEN: &str = "tree frogs sing at dawn";
+
+/// The list as it is published: the SHA-1 of each password with a count, ordered by hash.
+fn list() -> Vec<String> {
+    let passwords = (0..1000).map(|number| format!("password {number}")).chain([SEEN.to_owned()]);
+    let line = |password: String| {
+        let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, password.as_bytes());
+        let hex: String = sha1.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        format!("{hex}:{}\r\n", if password == SEEN { 12 } else { 3 })
+    };
+    let mut lines: Vec<String> = passwords.map(line).collect();
+    lines.sort();
+    lines
+}
+
+fn text(path: &Path) -> String {
+    path.display().to_string()
+}
+
+/// A folder with `list.txt` and the filter of it.
+fn built() -> Folder {
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("list.txt"), list().concat()).expect("a list");
+    let (from, to) = (text(&folder.path().join("list.txt")), text(&folder.path().join("filter")));
+    let made = Vestibule::new(&["breach", "build", &from, "--to", &to]).run();
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert!(made.out.contains(": 1001 passwords, "), "{}", made.out);
+    folder
+}
+
+async fn p4_what_was_in_a_breach_is_refused_where_the_contract_asks(database: &Database) {
+    let folder = built();
+    let set = format!("passwords.breached={}", text(&folder.path().join("filter")));
+    let server = Vestibule::serve(database).with(&["--set", &set]).start();
+    let mut client = server.connect().await;
+    let body = |password: &str| json!({ "email": "jane@example.com", "password": password }).to_string();
+    let refused = client.ask(&post("/standard/users", &body(SEEN))).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    assert_eq!(refused.json()["errors"][0]["code"], "breached", "{refused:?}");
+    assert_eq!(client.ask(&post("/standard/users", &body(UNSEEN))).await.status, 201);
+    let old = body(SEEN).replace("jane", "june");
+    assert_eq!(client.ask(&post("/knex/users", &old)).await.status, 200, "this contract does not ask");
+}
+
+#[test]
+fn p4_a_filter_is_asked_on_the_command_line_too() {
+    let folder = built();
+    let filter = text(&folder.path().join("filter"));
+    for (password, code) in [(SEEN, 1), (UNSEEN, 0), ("password 7", 1), ("", 0)] {
+        let asked = Vestibule::new(&["breach", "check", &filter]).input(password.as_bytes()).run();
+        assert_eq!(asked.code, Some(code), "{password}: {}", asked.err);
+        assert!(!asked.err.contains("frogs") && asked.err.contains("1001"), "{}", asked.err);
+    }
+    let (from, rare) = (text(&folder.path().join("list.txt")), text(&folder.path().join("rare")));
+    let made = Vestibule::new(&["breach", "build", &from, "--least", "12", "--to", &rare]).run();
+    assert!(made.out.contains(": 1 passwords, "), "{}", made.out);
+    // The same list as range files: the first five digits are the file's name.
+    let ranges = folder.path().join("ranges");
+    std::fs::create_dir(&ranges).expect("a folder");
+    for line in list() {
+        let (name, rest) = line.split_at(5);
+        let path = ranges.join(format!("{name}.txt"));
+        let before = std::fs::read_to_string(&path).unwrap_or_default();
+        std::fs::write(path, before + rest).expect("a range file");
+    }
+    let same = text(&folder.path().join("same"));
+    let made = Vestibule::new(&["breach", "build", &text(&ranges), "--to", &same]).run();
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    assert!(std::fs::read(&same).expect("a filter") == std::fs::read(&filter).expect("a filter"));
+}
+
+#[test]
+fn p4_a_list_that_is_none_leaves_no_file_behind() {
+    let folder = Folder::new();
+    let (from, to) = (folder.path().join("list.txt"), folder.path().join("filter"));
+    let mut lines = list();
+    lines.swap(10, 20);
+    for (list, told) in
+        [(lines.concat(), "smaller"), ("hello\n".to_owned(), "line 1"), (list()[0].replace(':', ""), "SHA-1")]
+    {
+        std::fs::write(&from, list).expect("a list");
+        let refused = Vestibule::new(&["breach", "build", &text(&from), "--to", &text(&to)]).run();
+        assert!(refused.code == Some(2) && refused.err.contains(told), "{:?} {}", refused.code, refused.err);
+        let left = std::fs::read_dir(folder.path()).expect("the folder").count();
+        assert_eq!(left, 1, "only the list is there");
+    }
+}
+
+#[test]
+fn p4_a_damaged_filter_is_refused_at_start_with_everything_else() {
+    let folder = built();
+    let path = folder.path().join("filter");
+    let mut bytes = std::fs::read(&path).expect("a filter");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&path, bytes).expect("a damaged filter");
+    for (file, told) in [
+        (text(&path), "damaged"),
+        (text(&folder.path().join("list.txt")), "not a filter"),
+        ("nowhere".to_owned(), "cannot be read"),
+    ] {
+        let set = format!("passwords.breached={file}");
+        let refused = Vestibule::new(&["serve", "--contract", "nobodys", "--set", &set]).run();
+        assert_eq!(refused.code, Some(2), "{}", refused.err);
+        assert!(refused.err.contains("passwords.breached") && refused.err.contains(told), "{}", refused.err);
+        assert!(refused.err.contains("nobodys"), "everything at once: {}", refused.err);
+    }
+}
