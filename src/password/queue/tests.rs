@@ -153,8 +153,7 @@ fn a_queue_that_stands_is_kept_short_until_it_has_been() {
     let mut queue = queue();
     let start = Instant::now();
     let at = |milliseconds| start + Duration::from_millis(milliseconds);
-    let mut try_at =
-        |queue: &mut Queue<u32>, ms| matches!(queue.admit(ALONE, 1, 0, at(ms)), Admission::Admitted);
+    let try_at = |queue: &mut Queue<u32>, ms| matches!(queue.admit(ALONE, 1, 0, at(ms)), Admission::Admitted);
     while try_at(&mut queue, 0) {}
     assert_eq!(queue.len(), 201, "a burst gets all of the room");
     // A third of it is 67 items, half of that 33.
