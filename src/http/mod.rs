@@ -31,6 +31,7 @@ mod limits;
 mod pace;
 mod patience;
 
+mod caught;
 mod cross_site;
 mod docs;
 mod handler;
