@@ -1,6 +1,7 @@
 //! Attacks: what strangers send on purpose, and what must not come of it.
 
 mod canary;
+mod claims;
 mod corpora;
 mod panics;
 mod privileges;
