@@ -2,7 +2,7 @@
 
 use vestibule::contract::{load, render};
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let loaded = load(text);
     let shown = render("fuzz.toml", text, &loaded.complaints, false);

@@ -40,7 +40,7 @@ const TYPES: [&str; 5] = [
     "text/plain",
 ];
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let Room { contracts, runtime, circumstances } = room();
     let contract = &contracts[usize::from(choice) % contracts.len()];

@@ -2,7 +2,7 @@
 
 use vestibule::user::Email;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(email) = Email::parse(text) else { return };
     assert!(!email.key().chars().any(|c| c.is_control() || c.is_whitespace()), "{email:?}");

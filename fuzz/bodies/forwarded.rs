@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use vestibule::config::ProxyHeader;
 use vestibule::http::Proxies;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let (header, name, added) = match choice & 1 {
         0 => (ProxyHeader::Forwarded, FORWARDED, "for=192.0.2.1;proto=https"),

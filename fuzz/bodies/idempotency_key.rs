@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderValue};
 use vestibule::idempotency::IdempotencyKey;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(value) = HeaderValue::from_bytes(data) else { return };
     let mut headers = HeaderMap::new();
     headers.insert(IdempotencyKey::HEADER, value);

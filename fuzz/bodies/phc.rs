@@ -2,7 +2,7 @@
 
 use vestibule::password::Phc;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(phc) = Phc::parse(text) else { return };
     let written = phc.to_string();

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 use tokio::runtime::{Builder, Runtime};
 use vestibule::http::read_proxy_header;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     static RUNTIME: OnceLock<Runtime> = OnceLock::new();
     let runtime = RUNTIME.get_or_init(|| Builder::new_current_thread().build().expect("a runtime"));
     let mut rest = data;

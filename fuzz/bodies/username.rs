@@ -2,7 +2,7 @@
 
 use vestibule::user::Username;
 
-pub fn run(data: &[u8]) {
+pub(crate) fn run(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Ok(name) = Username::parse(text) else { return };
     assert!(!name.key().contains('@') && !name.key().chars().any(char::is_control), "{:?}", name.key());
