@@ -9,6 +9,8 @@ use std::sync::Arc;
 /// What has just been done. In the order of one sign-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Step {
+    /// The request is read and means a new user; nothing has been done for it.
+    Understood,
     /// The password is hashed; nothing has been asked of the store for this account.
     Hashed,
     /// The reply is written. On SQLite the user's row is in the open transaction, its keys and event are not yet; on
@@ -23,7 +25,8 @@ pub enum Step {
 
 impl Step {
     /// All of them, in order.
-    pub const ALL: [Step; 4] = [Step::Hashed, Step::Sealed, Step::Inserted, Step::Committed];
+    pub const ALL: [Step; 5] =
+        [Step::Understood, Step::Hashed, Step::Sealed, Step::Inserted, Step::Committed];
 }
 
 /// Who is told about each step; nobody, usually.

@@ -40,6 +40,9 @@ impl Target {
             "knex",
             "--set",
             "log.level=warn",
+            // The refusals of one taken address are measured, not its limit of ten an hour.
+            "--set",
+            "rates.account=off",
         ]);
         command.args(["--listen", &address.to_string(), "--database", &database.url()]);
         // Nothing of the caller's surroundings configures what is measured.

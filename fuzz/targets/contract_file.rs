@@ -1,12 +1,7 @@
-//! Any text as a contract file: it is a contract, or there is a complaint that can be shown.
+//! See `fuzz/bodies/contract_file.rs`.
 #![no_main]
 
-use libfuzzer_sys::{Corpus, fuzz_target};
-use vestibule::contract::{load, render};
+#[path = "../bodies/contract_file.rs"]
+mod body;
 
-fuzz_target!(|text: &str| -> Corpus {
-    let loaded = load(text);
-    let shown = render("fuzz.toml", text, &loaded.complaints, false);
-    assert!(loaded.contract.is_some() || !shown.is_empty(), "neither a contract nor a complaint");
-    Corpus::Keep
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

@@ -1,15 +1,7 @@
-//! Any text as an address: what is accepted keeps its limits, and its key is a fixed point.
+//! See `fuzz/bodies/email.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use vestibule::user::Email;
+#[path = "../bodies/email.rs"]
+mod body;
 
-fuzz_target!(|text: &str| {
-    let Ok(email) = Email::parse(text) else { return };
-    assert!(!email.key().chars().any(|c| c.is_control() || c.is_whitespace()), "{email:?}");
-    assert!(email.key().len() <= 2048);
-    let again = Email::parse(email.key()).expect("a key is an address");
-    assert_eq!(again.key(), email.key());
-    let shown = Email::parse(email.as_str()).expect("it was accepted once");
-    assert_eq!(shown.key(), email.key());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

@@ -1,12 +1,7 @@
-//! Any text as a user name: what is accepted has a key that is a fixed point (RFC 8265) and no `@`.
+//! See `fuzz/bodies/username.rs`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use vestibule::user::Username;
+#[path = "../bodies/username.rs"]
+mod body;
 
-fuzz_target!(|text: &str| {
-    let Ok(name) = Username::parse(text) else { return };
-    assert!(!name.key().contains('@') && !name.key().chars().any(char::is_control), "{:?}", name.key());
-    let again = Username::parse(name.key()).expect("a key is a name");
-    assert_eq!(again.key(), name.key());
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| body::run(data));

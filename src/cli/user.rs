@@ -140,9 +140,14 @@ fn full_name(user: &User) -> String {
     }
 }
 
-/// Stored text on a terminal: control characters are shown, not obeyed.
+/// Stored text on a terminal: control characters, line ends and marks that turn the direction of a line are shown, not
+/// obeyed.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+    let is_order = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{2028}'..='\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars().flat_map(|c| if is_order(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {

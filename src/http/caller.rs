@@ -53,7 +53,7 @@ impl Proxies {
 
     /// Who asks, when `peer` has sent these headers: from one proxy to the next the way back, up to the first address
     /// that is not a proxy's. Where the trace breaks off it is the last address that somebody believed has vouched for.
-    pub(super) fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
+    pub fn caller(&self, peer: IpAddr, headers: &HeaderMap) -> Caller {
         let mut address = peer;
         let mut hops = forwarded::hops(headers, self.header);
         while self.trust(address) {

@@ -2,6 +2,7 @@
 
 use super::body::{BodyError, collect};
 use super::caller::Caller;
+use super::caught::{Panicked, caught};
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
@@ -10,6 +11,8 @@ use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, S
 use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
 use crate::register::{RegisterError, SignUp, register};
+use crate::steps::Step;
+use crate::store::StoreError;
 use crate::throttle::Throttled;
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
@@ -56,7 +59,9 @@ pub(super) async fn answer(
     };
     let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
     let exchange = Exchange { app, mounted, circumstances, line };
-    let response = match exchange.run(&parts, body).await {
+    // A panic is an answer, too.
+    let ran = caught(exchange.run(&parts, body)).await;
+    let response = match ran.unwrap_or_else(|panicked| Ok(exchange.failed(&panicked))) {
         Ok(reply) => {
             exchange.line.ends_with(&reply);
             respond(reply)
@@ -135,7 +140,10 @@ impl Exchange {
         };
         Ok(match self.understand(parts, &body).await {
             Err(refusal) => self.refuse(refusal),
-            Ok(sign_up) => self.register(sign_up).await,
+            Ok(sign_up) => {
+                self.app.steps.pass(Step::Understood);
+                self.register(sign_up).await
+            }
         })
     }
 
@@ -203,7 +211,8 @@ impl Exchange {
             exchange.line.ends_with(&reply);
             reply
         });
-        task.await.unwrap_or_else(|error| self.failed(&error))
+        // What a panic says is not repeated: it could quote what was sent.
+        task.await.unwrap_or_else(|_| self.failed(&Panicked))
     }
 
     fn refused(&self, error: RegisterError, fields: &Fields) -> Reply {
@@ -215,6 +224,8 @@ impl Exchange {
             }
             RegisterError::Throttled(throttled) => self.throttled(&throttled),
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
+            // A mistake of ours, whichever store has caught it.
+            RegisterError::Unavailable(StoreError::Panicked) => self.failed(&error),
             RegisterError::Unavailable(_) | RegisterError::Unknown(_) => {
                 tracing::error!(request_id = %self.circumstances.request_id, %error, "the store did not do its part");
                 self.later(Outcome::Busy, Duration::from_secs(1))

@@ -31,6 +31,7 @@ mod limits;
 mod pace;
 mod patience;
 
+mod caught;
 mod cross_site;
 mod docs;
 mod handler;
@@ -46,6 +47,9 @@ pub use connection::Peer;
 pub use entrance::Entrance;
 pub use limits::Limits;
 pub use listener::{Drained, Ending, serve, serve_counted};
+/// For fuzzing.
+#[doc(hidden)]
+pub use proxy_protocol::{HeaderError, read as read_proxy_header};
 pub use redirect::redirect;
 pub use reply::whole;
 pub use routes::{Collision, Routes};

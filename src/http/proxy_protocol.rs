@@ -14,11 +14,14 @@ const REST: usize = 2048;
 
 /// Why a connection has no usable header.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum HeaderError {
+pub enum HeaderError {
+    /// It begins with something else.
     #[error("the connection does not begin with a PROXY protocol header of version 2")]
     Missing,
+    /// What follows the signature cannot be understood.
     #[error("the PROXY protocol header is malformed")]
     Malformed,
+    /// It ended or broke before the header did.
     #[error(transparent)]
     Io(#[from] io::Error),
 }
@@ -28,7 +31,7 @@ pub(super) enum HeaderError {
 ///
 /// # Errors
 /// Every [`HeaderError`]; what was read is lost.
-pub(super) async fn read<T: AsyncRead + Unpin>(io: &mut T) -> Result<Option<SocketAddr>, HeaderError> {
+pub async fn read<T: AsyncRead + Unpin>(io: &mut T) -> Result<Option<SocketAddr>, HeaderError> {
     let mut fixed = [0; FIXED];
     io.read_exact(&mut fixed).await?;
     let [.., command, family, high, low] = fixed;

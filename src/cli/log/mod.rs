@@ -5,6 +5,7 @@
 //! lines (which are counted) and never a request.
 
 mod human;
+mod panics;
 mod queue;
 
 use std::io;
@@ -30,7 +31,7 @@ impl Drop for Running {
     }
 }
 
-/// Starts the log of this process. `now` stamps the lines.
+/// Starts the log of this process, panics included. `now` stamps the lines.
 ///
 /// # Errors
 /// A filter that does not parse (the configuration has checked it), a thread that cannot start, a second call.
@@ -42,6 +43,7 @@ pub fn start(
     let look = Look::of(settings, caller);
     let queue = Queue::start(io::stderr(), look.notice(now.clone())).map_err(Failure::unavailable)?;
     tracing::dispatcher::set_global_default(look.subscriber(&settings.level, queue.clone(), now)?)?;
+    panics::keep_quiet();
     Ok(Running(queue))
 }
 

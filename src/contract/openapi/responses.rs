@@ -32,13 +32,21 @@ pub(super) fn responses(here: &[&Described<'_>]) -> Json {
     }
     let mut out: BTreeMap<u16, Json> =
         by_status.iter().map(|(status, endings)| (*status, response(endings))).collect();
-    key_reused(out.entry(422).or_insert_with(|| json!({ "description": "" })));
+    for (status, about) in PROBLEMS {
+        problem(out.entry(status).or_insert_with(|| json!({ "description": "" })), about);
+    }
     out.into_iter().map(|(status, response)| (status.to_string(), response)).collect()
 }
 
-/// The one answer that is no contract's: a problem document (RFC 9457) about the idempotency key.
-fn key_reused(response: &mut Json) {
-    let about = "the Idempotency-Key was used for another request.";
+/// The answers that are no contract's: problem documents (RFC 9457).
+const PROBLEMS: [(u16, &str); 4] = [
+    (403, "a browser sent it for a page of another site."),
+    (408, "the body was not received in time."),
+    (422, "the Idempotency-Key was used for another request."),
+    (431, "the head of the request is too large."),
+];
+
+fn problem(response: &mut Json, about: &str) {
     let before = response["description"].as_str().filter(|text| !text.is_empty());
     response["description"] = before.map_or(about.to_owned(), |text| format!("{text}\n{about}")).into();
     let text = json!({ "type": "string" });
@@ -50,7 +58,7 @@ fn key_reused(response: &mut Json) {
     if response["content"].is_null() {
         response["content"] = json!({});
     }
-    // A contract whose own 422 is a problem document has described more than this.
+    // A contract whose own answer is a problem document has described more than this.
     if response["content"]["application/problem+json"].is_null() {
         response["content"]["application/problem+json"] = entry;
     }

@@ -4,6 +4,7 @@
 //! takes all that waits, writes it in one transaction and syncs once for all of it. Nothing waits for a timer: an
 //! idle store commits each sign-up at once, a busy one fills the next group while it syncs the last.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -115,7 +116,7 @@ impl Writer {
         self.queue.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         let thread = self.thread.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         if let Some(thread) = thread {
-            // A panic of the thread has been answered as `Unknown`; there is nothing to add at the end.
+            // It does not panic; if it did, the hook has said so.
             let _ = tokio::task::spawn_blocking(move || thread.join()).await;
         }
     }
@@ -129,7 +130,12 @@ fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>, s
         {
             group.push(next);
         }
-        let committed = commit(&mut connection, &mut group, steps);
+        // Were this thread to end, nobody could be written until the next start.
+        let committed = catch_unwind(AssertUnwindSafe(|| commit(&mut connection, &mut group, steps)));
+        let committed = committed.unwrap_or_else(|_| {
+            let message = "the writer panicked".to_owned();
+            Err(GroupError::Unknown(StoreError::Refused(Fault { code: None, message })))
+        });
         for work in group {
             work.answer(committed.clone());
         }

@@ -34,6 +34,7 @@ const ORDERS: &str = "VESTIBULE_TEST_FAULTY_SERVER";
 /// connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Place {
+    Understood,
     Hashed,
     Sealed,
     Inserted,
@@ -42,11 +43,12 @@ pub(super) enum Place {
 }
 
 impl Place {
-    pub(super) const ALL: [Place; 5] =
-        [Place::Hashed, Place::Sealed, Place::Inserted, Place::Committed, Place::Answered];
+    pub(super) const ALL: [Place; 6] =
+        [Place::Understood, Place::Hashed, Place::Sealed, Place::Inserted, Place::Committed, Place::Answered];
 
     fn of(step: Step) -> Place {
         match step {
+            Step::Understood => Place::Understood,
             Step::Hashed => Place::Hashed,
             Step::Sealed => Place::Sealed,
             Step::Inserted => Place::Inserted,
