@@ -28,6 +28,7 @@ fn room() -> &'static Room {
             path: "/users".into(),
             base_url: "https://accounts.example.com".into(),
             secrets: Arc::default(),
+            breached: None,
         },
     })
 }
