@@ -65,7 +65,11 @@ pub(crate) fn run(data: &[u8]) {
         Ok(fields) => {
             let _ = contract.written(request, &fields);
             match NewUser::parse(contract.submitted(&fields)) {
-                Ok(_) => contract.taken(fields, &["email".to_owned()], circumstances),
+                Ok(user) => {
+                    // Only what was given can be taken.
+                    let kind = if user.email.is_some() { "email" } else { "username" };
+                    contract.taken(fields, &[kind.to_owned()], circumstances)
+                }
                 Err(problems) => contract.misunderstood(fields, &problems, circumstances),
             }
         }
