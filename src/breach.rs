@@ -1,6 +1,6 @@
 //! Passwords that were in breaches: a file that answers "seen" or "not seen" and gives no password away.
 //!
-//! The file is made by [`build`] from the public Pwned Passwords lists. It holds 256 binary fuse filters (Graf and Lemire,
+//! The file is made by [`build()`] from the public Pwned Passwords lists. It holds 256 binary fuse filters (Graf and Lemire,
 //! 2022), one for each first byte of the passwords' SHA-1, with 16 bits and an eighth for each password. Whoever was in the
 //! list is always found; of those who were not, one in 65,536 is found too.
 //!
