@@ -45,6 +45,8 @@ impl Tls {
             .expect("the provider has suites for both versions");
         let mut config = builder.with_no_client_auth().with_cert_resolver(certificate.clone());
         config.alpn_protocols = vec![HTTP_2.to_vec(), HTTP_1.to_vec()];
+        // Ours is the order of strength. All suites are good ones; scanners ask for it all the same.
+        config.ignore_client_order = true;
         // Sessions are kept by the clients, sealed, so that they cost no memory here.
         if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
             config.ticketer = ticketer;

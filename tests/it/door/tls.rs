@@ -100,6 +100,25 @@ async fn tls_1_1_and_weak_ciphers_are_refused() {
 }
 
 #[tokio::test]
+async fn the_server_chooses_the_suite() {
+    let pair = Pair::new();
+    let server = serve(&pair);
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let mut chosen = Vec::new();
+        for reversed in [false, true] {
+            let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+            if reversed {
+                provider.cipher_suites.reverse();
+            }
+            let stream =
+                pair.connect_as(server.address, &[], &[version], provider).await.expect("a handshake");
+            chosen.push(stream.get_ref().1.negotiated_cipher_suite().expect("a suite").suite());
+        }
+        assert_eq!(chosen[0], chosen[1], "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_tls_is_closed_without_a_word_of_http() {
     let server = serve(&Pair::new());
     let mut stream = TcpStream::connect(server.address).await.expect("the server listens");
