@@ -28,6 +28,7 @@ pub mod metrics;
 pub mod app;
 
 pub mod register;
+pub mod verify;
 
 pub mod http;
 

@@ -12,7 +12,7 @@ use crate::contract::Secrets;
 use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
-use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::password::{self, Params, Peppers, Pool, PoolSettings};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
@@ -51,6 +51,7 @@ pub struct Plan<'l> {
     config: &'l Config,
     contracts: Vec<Arc<Mounted>>,
     params: Params,
+    peppers: Peppers,
     url: DatabaseUrl,
     breached: Option<Arc<Filter>>,
     tls: Option<Tls>,
@@ -80,11 +81,12 @@ impl<'l> Plan<'l> {
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
-        let breached = check.breached();
+        let (peppers, breached) = (check.peppers(), check.breached());
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, breached, tls, warnings: check.warnings })
+        let warnings = check.warnings;
+        Ok(Plan { config: &loaded.config, contracts, params, peppers, url, breached, tls, warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -92,16 +94,14 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, breached, tls, mut warnings } = self;
-        let passwords = Pool::start(PoolSettings {
-            engine: match config.passwords.engine {
-                config::Engine::Fast => Engine::Fast,
-                config::Engine::Portable => Engine::Portable,
-            },
+        let Plan { config, contracts, params, peppers, url, breached, tls, mut warnings } = self;
+        let settings = PoolSettings {
+            engine: config.passwords.engine.into(),
             params,
             workers: workers(config.passwords.workers),
             deadline: config.passwords.deadline,
-        })?;
+        };
+        let passwords = Pool::start_with(settings, peppers)?;
         let store = Store::open(&url, Opening::Serve).await?;
         let mut notes = Vec::new();
         if store.created() {

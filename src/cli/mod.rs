@@ -12,6 +12,7 @@ pub mod log;
 mod man;
 mod open_files;
 mod outcome;
+mod pepper;
 mod serve;
 mod settings;
 mod sockets;
@@ -65,6 +66,7 @@ enum Command {
     Restore(backup::RestoreArgs),
     Contract(contract::ContractArgs),
     Breach(breach::BreachArgs),
+    Pepper(pepper::PepperArgs),
     Calibrate(calibrate::CalibrateArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
@@ -89,6 +91,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Restore(args) => backup::restore(args, caller),
         Command::Contract(args) => contract::run(args, caller),
         Command::Breach(args) => breach::run(&args),
+        Command::Pepper(args) => pepper::run(args, caller),
         Command::Calibrate(args) => calibrate::run(&args, caller),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

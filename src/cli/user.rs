@@ -9,10 +9,12 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::{Caller, Failure, StoreArgs, table};
+use crate::clock::Clock;
 use crate::config::{self, Loaded};
-use crate::password::{Engine, Params, Pool, PoolSettings};
+use crate::password::{Params, Peppers, Pool, PoolSettings};
 use crate::store::{DatabaseUrl, Opening, Store, Who};
 use crate::user::{Email, Key, Password, User, Username};
+use crate::verify::{self, Verified};
 
 /// Look at the accounts
 #[derive(Args, Debug)]
@@ -74,7 +76,8 @@ Examples:
   vestibule user verify ada@example.org
   printf '%s' 'P@ssw0rd' | vestibule user verify ada@example.org
 
-One trailing newline is not part of the password.")]
+One trailing newline is not part of the password. A hash that was made at less cost than new ones, or with an older pepper, is
+replaced by a new one when the password matches.")]
 struct VerifyArgs {
     /// The id, the public id, the e-mail address or the user name
     who: String,
@@ -96,7 +99,7 @@ pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
         }
         UserCommand::Verify(args) => {
             let loaded = args.store.clone().load(caller)?;
-            runtime.block_on(verify(&args, &loaded))
+            runtime.block_on(verify_password(&args, &loaded))
         }
     }
 }
@@ -169,29 +172,45 @@ async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+async fn verify_password(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let store = open(loaded).await?;
     let found = find(&store, &args.who).await?;
     let Some(user) = found else { return nobody(&args.who) };
-    let stored = store.password_of(user.id).await.map_err(Failure::unavailable)?.unwrap_or_default();
+    let pool = pool(&loaded.config.passwords)?;
+    let verified = match ask()? {
+        Some(password) => {
+            let clock = Clock::system();
+            let verified = verify::verify(&pool, &store, &clock, user.id, password);
+            verified.await.context("verifying the password").map_err(Failure::unavailable)?
+        }
+        None => Verified::Wrong,
+    };
     store.close().await;
-    let pool = Pool::start(PoolSettings {
-        engine: match loaded.config.passwords.engine {
-            config::Engine::Fast => Engine::Fast,
-            config::Engine::Portable => Engine::Portable,
+    let (said, code) = match verified {
+        Verified::Right { renewed: false } => ("the password matches", 0),
+        Verified::Right { renewed: true } => ("the password matches; its hash was renewed", 0),
+        Verified::Wrong => ("the password does not match", 1),
+    };
+    writeln!(std::io::stderr().lock(), "{said}")?;
+    Ok(ExitCode::from(code))
+}
+
+/// One worker that hashes as the server does.
+fn pool(passwords: &config::Passwords) -> anyhow::Result<Pool> {
+    let peppers = passwords.pepper_file.as_deref().map_or_else(|| Ok(Peppers::default()), Peppers::read);
+    let settings = PoolSettings {
+        engine: passwords.engine.into(),
+        params: Params {
+            memory_kib: passwords.memory_kib,
+            iterations: passwords.iterations,
+            parallelism: passwords.parallelism,
         },
-        params: Params::default(),
         workers: 1,
         deadline: std::time::Duration::from_secs(60),
-    })
-    .map_err(Failure::unavailable)?;
-    let matches = match ask()? {
-        Some(password) => pool.verify(password, stored).await.context("verifying the password")?,
-        None => false,
     };
-    let mut err = std::io::stderr().lock();
-    writeln!(err, "{}", if matches { "the password matches" } else { "the password does not match" })?;
-    Ok(if matches { ExitCode::SUCCESS } else { ExitCode::from(1) })
+    let peppers = peppers.context("passwords.pepper_file").map_err(Failure::refused)?;
+    settings.params.check().context("passwords.memory_kib").map_err(Failure::refused)?;
+    Pool::start_with(settings, peppers).map_err(Failure::unavailable)
 }
 
 /// The password: asked for on a terminal, otherwise everything on standard input but one trailing newline. `None` is

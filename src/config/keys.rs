@@ -64,6 +64,7 @@ pub const KEYS: &[Key] = &[
     key!(passwords.parallelism, in 1..=0xff_ffff),
     key!(passwords.workers, in 0..=1024),
     key!(passwords.deadline, in TIME),
+    key!(passwords.pepper_file),
     key!(passwords.breached),
     key!(idempotency.lifetime, in Duration::from_secs(60)..=30 * DAY),
     key!(idempotency.window, in Duration::ZERO..=Duration::from_secs(3600)),

@@ -123,6 +123,8 @@ pub struct Passwords {
     pub workers: usize,
     /// How long a sign-up may wait for a thread.
     pub deadline: Duration,
+    /// Secrets that hashes need beside the password.
+    pub pepper_file: Option<PathBuf>,
     /// The filter of passwords that were in breaches.
     pub breached: Option<PathBuf>,
 }
@@ -253,6 +255,7 @@ impl Config {
                 parallelism: 0,
                 workers: usize::MAX,
                 deadline: nothing,
+                pepper_file: None,
                 breached: None,
             },
             idempotency: Idempotency { lifetime: nothing, window: nothing },

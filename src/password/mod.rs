@@ -3,6 +3,7 @@
 //! - [`Params`]: the cost, with its floor and its ceilings.
 //! - [`Hasher`]: the only type that knows the two Argon2 implementations, one [`Engine`] each.
 //! - [`Phc`]: the stored text.
+//! - [`Peppers`]: secrets outside of the database that a hash may need.
 //! - [`Pool`]: worker threads with one hasher each behind a queue that is bounded by time. Everything that hashes
 //!   while serving goes through it, so that however much is asked, the machine does no more than it can.
 
@@ -10,6 +11,7 @@ mod hasher;
 mod measure;
 mod metrics;
 mod params;
+pub mod pepper;
 mod phc;
 mod pool;
 mod presence;
@@ -21,6 +23,7 @@ pub use hasher::{Engine, Hasher, HasherError, Input};
 pub use measure::{Rate, measure};
 pub use metrics::PoolMetrics;
 pub use params::{Params, ParamsError};
+pub use pepper::{KeyId, PepperError, Peppers};
 pub use phc::{Phc, PhcError};
 pub use pool::{HashError, Pool, PoolSettings, Report, StartError, VerifyError};
 pub use presence::{Claim, Presence};

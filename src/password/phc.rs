@@ -7,15 +7,17 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD as BASE64;
 use subtle::ConstantTimeEq;
 
-use super::{Params, ParamsError};
+use super::{KeyId, Params, ParamsError};
 
 /// Longest text that is looked at; the longest one that is accepted has less.
 const MAX_TEXT: usize = 320;
 
-/// A stored Argon2id hash: `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`.
+/// A stored Argon2id hash: `$argon2id$v=19$m=19456,t=2,p=1$salt$tag`, with `,keyid=..` behind the cost when a pepper went
+/// into it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Phc {
     params: Params,
+    key_id: Option<KeyId>,
     salt: Vec<u8>,
     tag: Vec<u8>,
 }
@@ -40,8 +42,8 @@ pub enum PhcError {
 impl Phc {
     /// A hash that was computed just now. Whether its parts are within the limits of [`Phc::parse`] is for the caller
     /// to know.
-    pub fn new(params: Params, salt: &[u8], tag: &[u8]) -> Phc {
-        Phc { params, salt: salt.to_owned(), tag: tag.to_owned() }
+    pub fn new(params: Params, key_id: Option<KeyId>, salt: &[u8], tag: &[u8]) -> Phc {
+        Phc { params, key_id, salt: salt.to_owned(), tag: tag.to_owned() }
     }
 
     /// Reads a stored hash. `m`, `t` and `p` may stand in any order, since some libraries write another. All limits
@@ -62,19 +64,24 @@ impl Phc {
         if parts.next().is_some() {
             return Err(PhcError::Malformed);
         }
-        let params = parse_params(params)?;
+        let (params, key_id) = parse_params(params)?;
         params.check_bounds()?;
         let [salt, tag] = [salt, tag].map(|text| BASE64.decode(text).map_err(|_| PhcError::Malformed));
         let (salt, tag) = (salt?, tag?);
         if !(8..=64).contains(&salt.len()) || !(16..=64).contains(&tag.len()) {
             return Err(PhcError::Length);
         }
-        Ok(Phc { params, salt, tag })
+        Ok(Phc { params, key_id, salt, tag })
     }
 
     /// The cost with which it was computed.
     pub fn params(&self) -> Params {
         self.params
+    }
+
+    /// The pepper that went into it.
+    pub fn key_id(&self) -> Option<&KeyId> {
+        self.key_id.as_ref()
     }
 
     /// The salt.
@@ -97,7 +104,11 @@ impl fmt::Display for Phc {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Params { memory_kib, iterations, parallelism } = self.params;
         let [salt, tag] = [&self.salt, &self.tag].map(|bytes| BASE64.encode(bytes));
-        write!(f, "$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}${salt}${tag}")
+        write!(f, "$argon2id$v=19$m={memory_kib},t={iterations},p={parallelism}")?;
+        if let Some(id) = &self.key_id {
+            write!(f, ",keyid={}", id.to_phc())?;
+        }
+        write!(f, "${salt}${tag}")
     }
 }
 
@@ -108,16 +119,20 @@ impl fmt::Debug for Phc {
     }
 }
 
-fn parse_params(text: &str) -> Result<Params, PhcError> {
-    let (mut memory_kib, mut iterations, mut parallelism) = (None, None, None);
+fn parse_params(text: &str) -> Result<(Params, Option<KeyId>), PhcError> {
+    let (mut memory_kib, mut iterations, mut parallelism, mut key_id) = (None, None, None, None);
     for part in text.split(',') {
         let (name, number) = part.split_once('=').ok_or(PhcError::Malformed)?;
         let place = match name {
             "m" => &mut memory_kib,
             "t" => &mut iterations,
             "p" => &mut parallelism,
-            // A key id or associated data would be needed to compute the tag.
-            "keyid" | "data" => return Err(PhcError::Unsupported),
+            "keyid" if key_id.is_none() => {
+                key_id = Some(KeyId::of_phc(number).ok_or(PhcError::Unsupported)?);
+                continue;
+            }
+            // Associated data would be needed to compute the tag.
+            "data" => return Err(PhcError::Unsupported),
             _ => return Err(PhcError::Malformed),
         };
         if place.replace(parse_decimal(number)?).is_some() {
@@ -126,7 +141,7 @@ fn parse_params(text: &str) -> Result<Params, PhcError> {
     }
     match (memory_kib, iterations, parallelism) {
         (Some(memory_kib), Some(iterations), Some(parallelism)) => {
-            Ok(Params { memory_kib, iterations, parallelism })
+            Ok((Params { memory_kib, iterations, parallelism }, key_id))
         }
         _ => Err(PhcError::Malformed),
     }
@@ -193,6 +208,9 @@ mod tests {
             ("p=1", "p=1,p=1", Malformed),
             (",p=1", "", Malformed),
             ("p=1", "p=1,data=AAAA", Unsupported),
+            ("p=1", "p=1,keyid=", Unsupported),
+            ("p=1", "p=1,keyid=YWJjZGVmZ2hp", Unsupported),
+            ("p=1", "p=1,keyid=YQ,keyid=YQ", Malformed),
             ("p=1", "p=01", Malformed),
             ("p=1", "p=+1", Malformed),
             ("p=1", "p=", Malformed),
@@ -221,8 +239,10 @@ mod tests {
             (memory_kib, iterations, parallelism) in (128_u32..=65_536, 1_u32..=64, 1_u32..=16),
             salt in prop::collection::vec(any::<u8>(), 8..=64),
             tag in prop::collection::vec(any::<u8>(), 16..=64),
+            id in prop::option::of("[A-Za-z0-9._-]{1,8}"),
         ) {
-            let phc = Phc::new(Params { memory_kib, iterations, parallelism }, &salt, &tag);
+            let id = id.and_then(|id| KeyId::parse(&id));
+            let phc = Phc::new(Params { memory_kib, iterations, parallelism }, id, &salt, &tag);
             let text = phc.to_string();
             prop_assert!(text.len() <= 255, "the column holds it");
             let read = Phc::parse(&text).unwrap();

@@ -8,11 +8,12 @@ use std::{fmt, io};
 use tokio::sync::oneshot;
 
 use super::metrics::PoolMetrics;
+use super::pepper::Pepper;
 use super::presence::{Claim, Presence};
 use super::queue::{Lane, Queue, Source};
 use super::self_test::self_test;
 use super::worker::{self, Hold, Job, Shared, Tag, Task};
-use super::{Engine, Params, ParamsError, Phc, PhcError, SelfTestError};
+use super::{Engine, KeyId, Params, ParamsError, Peppers, Phc, PhcError, SelfTestError};
 use crate::user::Password;
 
 /// Length of the tags of new hashes, in bytes.
@@ -42,6 +43,7 @@ pub struct Pool {
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
     settings: PoolSettings,
+    peppers: Peppers,
 }
 
 /// What a pool is, for the log.
@@ -99,11 +101,14 @@ pub enum HashError {
 }
 
 /// Why a password was not compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum VerifyError {
     /// The stored text is none that may be computed.
     #[error(transparent)]
     Stored(#[from] PhcError),
+    /// It needs a secret that is not here.
+    #[error("the stored password was hashed with the pepper `{0}`, which is not in passwords.pepper_file")]
+    NoPepper(KeyId),
     /// The pool did not compute it.
     #[error(transparent)]
     Hash(#[from] HashError),
@@ -115,6 +120,14 @@ impl Pool {
     /// # Errors
     /// [`StartError`]; no thread is left running.
     pub fn start(settings: PoolSettings) -> Result<Pool, StartError> {
+        Pool::start_with(settings, Peppers::default())
+    }
+
+    /// [`Pool::start`] for hashes into which a pepper goes: the newest into new ones.
+    ///
+    /// # Errors
+    /// [`StartError`]; no thread is left running.
+    pub fn start_with(settings: PoolSettings, peppers: Peppers) -> Result<Pool, StartError> {
         settings.params.check_bounds()?;
         if settings.workers == 0 {
             return Err(StartError::NoWorkers);
@@ -122,7 +135,7 @@ impl Pool {
         self_test(settings.engine)?;
         let room = settings.deadline.mul_f64(SURE);
         let queue = Queue::new(settings.workers, room, settings.deadline, first_guess(settings.engine));
-        let mut pool = Pool { shared: Arc::new(Shared::new(queue)), threads: Vec::new(), settings };
+        let mut pool = Pool { shared: Arc::new(Shared::new(queue)), threads: Vec::new(), settings, peppers };
         for number in 1..=settings.workers {
             let shared = Arc::clone(&pool.shared);
             let work = move || worker::work(&shared, settings.engine, settings.params);
@@ -149,10 +162,22 @@ impl Pool {
         source: Source,
         claim: Claim,
     ) -> Result<String, HashError> {
-        let params = self.settings.params;
-        let task = Task::Derive { password, salt: salt.to_vec(), params, tag_len: TAG_LEN };
-        let tag = self.run(Lane::Registration(source), task, claim).await?;
-        Ok(Phc::new(params, &salt, &tag).to_string())
+        self.new_hash(Lane::Registration(source), Arc::new(password), salt, self.settings.params, claim).await
+    }
+
+    async fn new_hash(
+        &self,
+        lane: Lane,
+        password: Arc<Password>,
+        salt: [u8; 16],
+        params: Params,
+        claim: Claim,
+    ) -> Result<String, HashError> {
+        let pepper = self.peppers.newest().cloned();
+        let key_id = pepper.as_ref().map(|pepper| pepper.id.clone());
+        let task = Task::Derive { password, pepper, salt: salt.to_vec(), params, tag_len: TAG_LEN };
+        let tag = self.run(lane, task, claim).await?;
+        Ok(Phc::new(params, key_id, &salt, &tag).to_string())
     }
 
     /// Whether `password` is the one that was stored as `phc`: any Argon2id PHC string within the ceilings of
@@ -160,13 +185,47 @@ impl Pool {
     ///
     /// # Errors
     /// [`VerifyError`].
-    pub async fn verify(&self, password: Password, phc: String) -> Result<bool, VerifyError> {
-        let stored = Phc::parse(&phc)?;
+    pub async fn verify(&self, password: Arc<Password>, phc: &str) -> Result<bool, VerifyError> {
+        let stored = Phc::parse(phc)?;
+        let pepper = self.pepper_of(&stored)?;
         let salt = stored.salt().to_vec();
-        let task = Task::Derive { password, salt, params: stored.params(), tag_len: stored.tag_len() };
+        let (params, tag_len) = (stored.params(), stored.tag_len());
+        let task = Task::Derive { password, pepper, salt, params, tag_len };
         let presence = self.presence();
         let tag = self.run(Lane::Verification, task, presence.claim()).await?;
         Ok(stored.has_tag(&tag))
+    }
+
+    fn pepper_of(&self, stored: &Phc) -> Result<Option<Arc<Pepper>>, VerifyError> {
+        let Some(id) = stored.key_id() else { return Ok(None) };
+        match self.peppers.find(id) {
+            Some(pepper) => Ok(Some(pepper.clone())),
+            None => Err(VerifyError::NoPepper(id.clone())),
+        }
+    }
+
+    /// A new hash in place of `phc`, when that was made with another pepper than the newest, or at less cost than new ones
+    /// are; `None` when it is as good. A cost is never lowered. The password must have been verified.
+    ///
+    /// # Errors
+    /// [`VerifyError`].
+    pub async fn renew(
+        &self,
+        password: Arc<Password>,
+        phc: &str,
+        salt: [u8; 16],
+    ) -> Result<Option<String>, VerifyError> {
+        let stored = Phc::parse(phc)?;
+        let newest = self.peppers.newest().map(|pepper| &pepper.id);
+        let params = self.settings.params;
+        let cheap = stored.params().work() < params.work();
+        if !cheap && stored.key_id() == newest {
+            return Ok(None);
+        }
+        let params = if cheap { params } else { stored.params() };
+        let presence = self.presence();
+        let hash = self.new_hash(Lane::Verification, password, salt, params, presence.claim());
+        Ok(Some(hash.await?))
     }
 
     /// What this pool is.

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use super::metrics::PoolMetrics;
+use super::pepper::Pepper;
 use super::presence::Claim;
 use super::queue::{Admission, Entry, Lane, Queue};
 use super::{Engine, HashError, Hasher, HasherError, Input, Params};
@@ -27,7 +28,14 @@ pub(super) struct Job {
 /// What a worker does.
 pub(super) enum Task {
     /// Compute a tag of `tag_len` bytes.
-    Derive { password: Password, salt: Vec<u8>, params: Params, tag_len: usize },
+    Derive {
+        /// Shared with one who will need it again.
+        password: Arc<Password>,
+        pepper: Option<Arc<Pepper>>,
+        salt: Vec<u8>,
+        params: Params,
+        tag_len: usize,
+    },
     /// Run this instead, by which tests hold a worker, watch it or break it.
     #[cfg(test)]
     Call(Box<dyn FnOnce() + Send>),
@@ -263,9 +271,10 @@ impl Task {
 
     fn run(self, hasher: &mut Hasher) -> Result<Tag, HasherError> {
         match self {
-            Task::Derive { password, salt, params, tag_len } => {
+            Task::Derive { password, pepper, salt, params, tag_len } => {
                 let mut tag = Zeroizing::new(vec![0; tag_len]);
-                let input = Input { password: password.as_bytes(), salt: &salt, secret: &[], data: &[] };
+                let secret = pepper.as_ref().map_or(&[][..], |pepper| &pepper.secret);
+                let input = Input { password: password.as_bytes(), salt: &salt, secret, data: &[] };
                 hasher.derive(params, input, &mut tag)?;
                 Ok(tag)
             }

@@ -7,10 +7,11 @@ use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes, Tls};
-use crate::password::Params;
+use crate::password::{Params, Peppers};
 use crate::store::DatabaseUrl;
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -128,6 +129,23 @@ impl<'c> Check<'c> {
             self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
         }
         params
+    }
+
+    /// The peppers, and a warning when others can read them.
+    pub(super) fn peppers(&mut self) -> Peppers {
+        let Some(path) = self.loaded.config.passwords.pepper_file.clone() else { return Peppers::default() };
+        if let Ok(about) = fs::metadata(&path)
+            && about.permissions().mode() & 0o077 != 0
+        {
+            let path = path.display();
+            self.warnings.push(format!("{path} holds secrets and others can read it: chmod 600 {path}"));
+        }
+        Peppers::read(&path).unwrap_or_else(|error| {
+            let hint = "`vestibule pepper new >> FILE` adds a line to it".to_owned();
+            let reason = format!("names {}, which {error}", path.display());
+            self.refuse("passwords.pepper_file", reason, Some(hint));
+            Peppers::default()
+        })
     }
 
     /// The filter of passwords that were in breaches, read as a whole.

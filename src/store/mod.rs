@@ -165,6 +165,30 @@ impl Store {
         }
     }
 
+    /// Puts another PHC string of the same password where `old` stands, and counts the change in the user's `version`;
+    /// `updated_at` tells when something changed that people see, and stays. False when `old` no longer stands there.
+    ///
+    /// # Errors
+    /// When the database does not answer; the next verification tries again.
+    pub async fn renew(&self, id: i64, old: String, new: String) -> Result<bool, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.renew(id, old, new).await,
+            Store::Postgres(store) => store.renew(id, &old, &new).await,
+        }
+    }
+
+    /// How many passwords are hashed with which pepper, by its `keyid` as the PHC strings have it; `None` is without one.
+    /// Reads every account.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn key_ids(&self) -> Result<Vec<(Option<String>, i64)>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.key_ids().await,
+            Store::Postgres(store) => store.key_ids().await,
+        }
+    }
+
     /// At most `limit` users whose serial number is above `after`, in its order: one page; 0 starts.
     ///
     /// # Errors

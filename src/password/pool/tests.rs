@@ -73,7 +73,7 @@ fn what_was_hashed_verifies_and_nothing_else_does() {
     for engine in [Engine::Fast, Engine::Portable] {
         let params = Params::weak_for_tests();
         let pool = Pool::start(PoolSettings { engine, params, workers: 2, deadline: HOUR }).unwrap();
-        let verify = |text: &str, phc: &str| now(pool.verify(password(text), phc.to_owned()));
+        let verify = |text: &str, phc: &str| now(pool.verify(password(text).into(), phc));
         let phc = {
             let presence = pool.presence();
             let hash = pool.hash(password("caf\u{e9}"), *b"0123456789abcdef", Source(0), presence.claim());
@@ -123,7 +123,7 @@ fn who_would_wait_too_long_is_told_at_once_and_when_to_come_back() {
     assert_eq!((waiting.len(), pool.queue_len()), (193, 193));
     assert_eq!(now(hash(&pool)).unwrap_err(), busy);
     // Another line may still come in, and the newest of this one gives way to it.
-    let mut check = pin!(pool.verify(password("password"), KNOWN.to_owned()));
+    let mut check = pin!(pool.verify(password("password").into(), KNOWN));
     begin(&mut check);
     assert!(matches!(now(waiting.pop().unwrap()), Err(HashError::Busy { .. })));
     let other = Lane::Registration(Source(1));
@@ -214,7 +214,7 @@ fn a_panic_is_an_answer_and_the_worker_lives() {
     let panicked = now(call(&pool, SIGN_UP, || panic!("on purpose, for a test")));
     assert_eq!(panicked.unwrap_err(), HashError::Panicked);
     let phc = now(hash(&pool)).unwrap();
-    assert_eq!(now(pool.verify(password("a"), phc)), Ok(true));
+    assert_eq!(now(pool.verify(password("a").into(), &phc)), Ok(true));
 }
 
 #[test]
@@ -266,6 +266,6 @@ fn closing_answers_who_waits_and_finishes_what_has_begun() {
     pool.close();
     assert_eq!(now(waiting), Err(HashError::Stopped));
     assert_eq!(now(hash(&pool)), Err(HashError::Stopped));
-    assert_eq!(now(pool.verify(password("a"), KNOWN.to_owned())), Err(HashError::Stopped.into()));
+    assert_eq!(now(pool.verify(password("a").into(), KNOWN)), Err(HashError::Stopped.into()));
     gate.open();
 }

@@ -9,6 +9,7 @@ mod fault;
 mod open;
 mod read;
 mod register;
+mod renew;
 mod repeat;
 
 use std::time::Duration;
@@ -26,8 +27,14 @@ use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] =
-    &[open::STATEMENTS, read::STATEMENTS, events::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    renew::STATEMENTS,
+    repeat::STATEMENTS,
+];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.
@@ -87,6 +94,14 @@ impl Postgres {
 
     pub(super) async fn password_of(&self, id: i64) -> Result<Option<String>, StoreError> {
         read::password_of(self, id).await
+    }
+
+    pub(super) async fn renew(&self, id: i64, old: &str, new: &str) -> Result<bool, StoreError> {
+        renew::renew(self, id, old, new).await
+    }
+
+    pub(super) async fn key_ids(&self) -> Result<Vec<(Option<String>, i64)>, StoreError> {
+        read::key_ids(self).await
     }
 
     pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {

@@ -46,10 +46,15 @@ const COLLISIONS: Sql = "
 
 const PASSWORD: Sql = "SELECT password FROM users WHERE id = $1::bigint";
 
+/// Reads every account, so it may take longer than other look-ups.
+const KEY_IDS: Sql = "
+    SELECT substring(password from ',keyid=([^$,]*)') COLLATE \"C\" AS key_id, count(*)
+    FROM users WHERE password <> '' GROUP BY key_id ORDER BY key_id NULLS FIRST";
+
 const PING: Sql = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1) AS first";
 
 pub(super) const STATEMENTS: &[Sql] =
-    &[USER_BY_ID, USER_BY_PUBLIC_ID, USER_BY_KEY, USERS_AFTER, COLLISIONS, PASSWORD, PING];
+    &[USER_BY_ID, USER_BY_PUBLIC_ID, USER_BY_KEY, USERS_AFTER, COLLISIONS, PASSWORD, KEY_IDS, PING];
 
 pub(super) async fn find(store: &Postgres, who: &Who) -> Result<Option<User>, StoreError> {
     let row = match who {
@@ -71,6 +76,12 @@ pub(super) async fn list(store: &Postgres, after: i64, limit: u32) -> Result<Vec
 pub(super) async fn password_of(store: &Postgres, id: i64) -> Result<Option<String>, StoreError> {
     let row = store.ask_one(PASSWORD, &[(&id, Type::INT8)]).await?;
     row.map(|row| row.try_get(0).map_err(unreadable)).transpose()
+}
+
+pub(super) async fn key_ids(store: &Postgres) -> Result<Vec<(Option<String>, i64)>, StoreError> {
+    let (_, rows) = store.ask(KEY_IDS, &[]).await?;
+    let row = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    rows.iter().map(row).collect::<Result<_, _>>().map_err(unreadable)
 }
 
 /// Which keys are taken, in the order given.

@@ -6,6 +6,7 @@ mod file;
 mod open;
 mod read;
 mod register;
+mod renew;
 mod repeat;
 mod writer;
 
@@ -33,6 +34,7 @@ const STATEMENTS: &[&[Sql]] = &[
     backup::STATEMENTS,
     events::STATEMENTS,
     register::STATEMENTS,
+    renew::STATEMENTS,
     repeat::STATEMENTS,
 ];
 
@@ -116,6 +118,14 @@ impl Sqlite {
 
     pub(super) async fn password_of(&self, id: i64) -> Result<Option<String>, StoreError> {
         self.0.readers.read(move |connection| Ok(read::password_of(connection, id)?)).await
+    }
+
+    pub(super) async fn renew(&self, id: i64, old: String, new: String) -> Result<bool, StoreError> {
+        self.write(move |connection| renew::renew(connection, id, &old, &new)).await
+    }
+
+    pub(super) async fn key_ids(&self) -> Result<Vec<(Option<String>, i64)>, StoreError> {
+        self.0.readers.read(|connection| Ok(read::key_ids(connection)?)).await
     }
 
     pub(super) async fn list(&self, after: i64, limit: u32) -> Result<Vec<User>, StoreError> {

@@ -40,10 +40,16 @@ const KEY_TAKEN: Sql = "SELECT count(*) FROM user_keys WHERE kind = ?1 AND value
 
 const PASSWORD: Sql = "SELECT password FROM users WHERE id = ?1";
 
+const KEY_IDS: Sql = "
+    SELECT CASE WHEN instr(password, ',keyid=') = 0 THEN NULL ELSE
+        substr(password, instr(password, ',keyid=') + 7,
+               instr(substr(password, instr(password, ',keyid=') + 7), '$') - 1) END AS key_id, count(*)
+    FROM users WHERE password <> '' GROUP BY key_id ORDER BY key_id";
+
 const PING: Sql = "SELECT count(*) FROM (SELECT 1 FROM users LIMIT 1)";
 
 pub(super) const STATEMENTS: &[Sql] =
-    &[USER_BY_ID, USER_BY_PUBLIC_ID, USER_BY_KEY, USERS_AFTER, KEY_TAKEN, PASSWORD, PING];
+    &[USER_BY_ID, USER_BY_PUBLIC_ID, USER_BY_KEY, USERS_AFTER, KEY_TAKEN, PASSWORD, KEY_IDS, PING];
 
 /// How many look-ups run at a time.
 const READERS: usize = 4;
@@ -120,6 +126,11 @@ pub(super) fn list(connection: &Connection, after: i64, limit: u32) -> Result<Ve
 
 pub(super) fn password_of(connection: &Connection, id: i64) -> rusqlite::Result<Option<String>> {
     connection.prepare_cached(PASSWORD)?.query_row([id], |row| row.get(0)).optional()
+}
+
+pub(super) fn key_ids(connection: &Connection) -> rusqlite::Result<Vec<(Option<String>, i64)>> {
+    let mut statement = connection.prepare_cached(KEY_IDS)?;
+    statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// Which keys are taken, in the order given. Also called by the writer, inside its transaction.

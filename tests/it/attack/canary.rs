@@ -12,6 +12,7 @@ use tokio_postgres::NoTls;
 
 use crate::harness::client::{Client, Reply, get, post, post_as};
 use crate::harness::database::Database;
+use crate::harness::folder::Folder;
 use crate::harness::process::{GUARD, Server, Vestibule};
 use crate::harness::tls::Pair;
 
@@ -43,8 +44,9 @@ type Written = Vec<(String, Vec<u8>)>;
 async fn run(database: &Database, format: &str) {
     let mut written = Written::new();
     let mut replies = Vec::new();
+    let peppers = pepper_file();
     let folder = {
-        let server = main_server(database, format).start();
+        let server = main_server(database, format).with(&["--set", &pepper_setting(&peppers)]).start();
         replies.extend(talk(&server).await);
         written.push(("/metrics".to_owned(), metrics(&server).await.into_bytes()));
         // As it stands while the server runs: the write-ahead log still has everything.
@@ -73,7 +75,7 @@ async fn run(database: &Database, format: &str) {
     written.extend(over_http2(database, format).await);
     files(folder.path(), &mut written);
     let rows = everything_stored(database).await;
-    for at_least in [ADDRESS, "$argon2id$v=19$m=19456,t=2,p=1$", "user.registered"] {
+    for at_least in [ADDRESS, "$argon2id$v=19$m=19456,t=2,p=1,keyid=YmlyZA$", "user.registered"] {
         assert!(rows.contains(at_least), "the rows were not looked at: {rows}");
     }
     written.push(("the database, row by row".to_owned(), rows.into_bytes()));
@@ -139,6 +141,18 @@ fn main_server(database: &Database, format: &str) -> Vestibule {
         .with(&["--set", "admin_listen=127.0.0.1:0", "--set", "limits.body_timeout=1s"])
         .with(&["--set", "passwords.deadline=100s"]);
     SERVED.iter().fold(serve, |serve, contract| serve.with(&["--contract", contract]))
+}
+
+/// A pepper that is a secret, too, outside of the folder that is searched.
+fn pepper_file() -> Folder {
+    let folder = Folder::new();
+    let line = format!("bird {}", STANDARD.encode(secret("a pepper that is long enough")));
+    std::fs::write(folder.path().join("pepper"), line).expect("the folder can be written");
+    folder
+}
+
+fn pepper_setting(folder: &Folder) -> String {
+    format!("passwords.pepper_file={}", folder.path().join("pepper").display())
 }
 
 fn busy_server(database: &Database, format: &str) -> Vestibule {

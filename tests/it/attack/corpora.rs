@@ -74,7 +74,8 @@ async fn i6_naughty_strings_read_back_as_they_were_sent(database: &Database) {
                 if field == "password" {
                     let hash = target.server.app.store.password_of(user.id).await.expect("an answer");
                     let password = Password::parse(text).expect("it was accepted");
-                    let opens = target.server.app.passwords.verify(password, hash.expect("a hash")).await;
+                    let opens =
+                        target.server.app.passwords.verify(password.into(), &hash.expect("a hash")).await;
                     assert!(opens.expect("it is compared"), "{name}: {text:?} does not open its account");
                 } else {
                     assert_eq!(stored(user, field), Some(as_kept(field, text).as_str()), "{name} {field}");

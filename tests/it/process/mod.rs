@@ -5,6 +5,7 @@ mod configuration;
 mod events;
 mod leaving;
 mod logs;
+mod peppers;
 mod races;
 mod repetition;
 mod routes;
