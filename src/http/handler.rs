@@ -10,10 +10,10 @@ use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
 use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
-use crate::register::{RegisterError, SignUp, register};
+use crate::register::{Answer, RegisterError, SignUp, register, settle};
 use crate::steps::Step;
-use crate::store::StoreError;
-use crate::throttle::Throttled;
+use crate::store::{Claimed, StoreError};
+use crate::throttle::{Throttled, Tries};
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
 use axum::body::Body;
@@ -97,6 +97,13 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
 /// The body did not come in time; no contract has words for it.
 struct BodyGone;
 
+/// Why a request comes to no sign-up.
+enum Stop {
+    Refused(Refusal),
+    TooLarge,
+    TooLate,
+}
+
 /// One request and the contract that answers it.
 #[derive(Clone)]
 struct Exchange {
@@ -117,37 +124,72 @@ impl Exchange {
             return Ok(reply);
         }
         let throttle = &self.app.throttle;
-        if let Err(throttled) = throttle.arrival(&self.mounted.name, address(parts), self.app.clock.uptime())
-        {
-            let mut reply = self.throttled(&throttled);
-            if !is_read(parts, body, self.app.body_limit).await {
-                reply.headers.push((CONNECTION, CLOSE));
-            }
-            return Ok(reply);
-        }
-        let body = match collect(body, self.app.body_limit).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge { .. }) => {
-                let mut reply = self.plain(Outcome::TooLarge);
-                reply.headers.push((CONNECTION, CLOSE));
+        let arrival = throttle.arrival(&self.mounted.name, address(parts), self.app.clock.uptime());
+        let tries = match arrival {
+            Ok(tries) => tries,
+            Err(throttled) => {
+                let mut reply = self.throttled(&throttled);
+                if !is_read(parts, body, self.app.body_limit).await {
+                    reply.headers.push((CONNECTION, CLOSE));
+                }
                 return Ok(reply);
             }
-            Err(BodyError::TimedOut) => return Err(BodyGone),
-            Err(BodyError::Broken(_)) => {
-                let reason = "the body ended too early".to_owned();
-                return Ok(self.refuse(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));
-            }
         };
-        Ok(match self.understand(parts, &body).await {
-            Err(refusal) => self.refuse(refusal),
+        match self.receive(parts, body).await {
             Ok(sign_up) => {
                 self.app.steps.pass(Step::Understood);
-                self.register(sign_up).await
+                Ok(self.register(sign_up, tries).await)
             }
-        })
+            // What is refused is a try all the same, and whether it was one too many is said first.
+            Err(stop) => match settle(&self.app, tries).await {
+                Ok(()) => self.stopped(stop),
+                Err(error) => {
+                    let mut reply = self.refused(error);
+                    if !matches!(stop, Stop::Refused(_)) {
+                        reply.headers.push((CONNECTION, CLOSE));
+                    }
+                    Ok(reply)
+                }
+            },
+        }
     }
 
-    /// Steps 2 and 3: what was written, and what it means.
+    /// Steps 1 to 3: the body, what was written in it, and what it means.
+    async fn receive(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
+        let body = match collect(body, self.app.body_limit).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),
+            Err(BodyError::TimedOut) => return Err(Stop::TooLate),
+            Err(BodyError::Broken(_)) => {
+                let reason = "the body ended too early".to_owned();
+                return Err(Stop::Refused(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));
+            }
+        };
+        let understood = self.understand(parts, &body).await;
+        let audit = &self.app.audit;
+        self.line.claims(match &understood {
+            Ok(SignUp { user, .. }) => audit.claimed(user.email.as_ref(), user.username.as_ref()),
+            Err(Refusal { fields: Some(fields), .. }) => {
+                let written = self.mounted.contract.submitted(fields);
+                audit.written(written.email.as_deref(), written.username.as_deref())
+            }
+            Err(_) => Claimed::default(),
+        });
+        understood.map_err(Stop::Refused)
+    }
+
+    fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
+        match stop {
+            Stop::Refused(refusal) => Ok(self.refuse(refusal)),
+            Stop::TooLate => Err(BodyGone),
+            Stop::TooLarge => {
+                let mut reply = self.plain(Outcome::TooLarge);
+                reply.headers.push((CONNECTION, CLOSE));
+                Ok(reply)
+            }
+        }
+    }
+
     async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
         let contract = &self.mounted.contract;
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
@@ -196,16 +238,20 @@ impl Exchange {
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
     /// presence stays here, where a client that leaves takes it along.
-    async fn register(&self, sign_up: SignUp) -> Reply {
+    async fn register(&self, sign_up: SignUp, tries: Tries) -> Reply {
         let (exchange, fields) = (self.clone(), sign_up.fields.clone());
         let presence = self.app.passwords.presence();
         let claim = presence.claim();
         let task = self.app.tasks.spawn(async move {
-            let reply = match register(&exchange.app, sign_up, claim).await {
-                Ok(reply) => reply,
+            let reply = match register(&exchange.app, sign_up, tries, claim).await {
+                Ok(Answer { reply, user }) => {
+                    user.into_iter().for_each(|user| exchange.line.made(user));
+                    reply
+                }
                 // Nobody is there to read it, and nothing was done.
                 Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
-                Err(error) => exchange.refused(error, &fields),
+                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, &fields),
+                Err(error) => exchange.refused(error),
             };
             // Also when nobody is left to hear it.
             exchange.line.ends_with(&reply);
@@ -215,13 +261,12 @@ impl Exchange {
         task.await.unwrap_or_else(|_| self.failed(&Panicked))
     }
 
-    fn refused(&self, error: RegisterError, fields: &Fields) -> Reply {
+    fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
+        self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
+    }
+
+    fn refused(&self, error: RegisterError) -> Reply {
         match error {
-            RegisterError::Taken(kinds) => {
-                let contract = &self.mounted.contract;
-                let refusal = contract.taken(fields.clone(), &kinds, &self.circumstances);
-                self.refuse(refusal)
-            }
             RegisterError::Throttled(throttled) => self.throttled(&throttled),
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
             // A mistake of ours, whichever store has caught it.

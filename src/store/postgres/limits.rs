@@ -18,18 +18,52 @@ macro_rules! now {
 macro_rules! took {
     ($number:literal, $given:literal) => {
         concat!(
-            "took", $number, " AS (
+            "took",
+            $number,
+            " AS (
                 INSERT INTO rate_limits AS kept (digest, until)
-                SELECT ($1::bytea[])[", $number, "], ", now!(), " + ($2::bigint[])[", $number, "]
-                WHERE ($1::bytea[])[", $number, "] IS NOT NULL ", $given, "
+                SELECT ($1::bytea[])[",
+            $number,
+            "], ",
+            now!(),
+            " + ($2::bigint[])[",
+            $number,
+            "]
+                WHERE ($1::bytea[])[",
+            $number,
+            "] IS NOT NULL ",
+            $given,
+            "
                       AND ($4::boolean
-                           OR EXISTS (SELECT FROM rate_limits WHERE digest = ($1::bytea[])[", $number, "]))
+                           OR EXISTS (SELECT FROM rate_limits WHERE digest = ($1::bytea[])[",
+            $number,
+            "]))
                 ON CONFLICT (digest) DO UPDATE
-                SET until = ($2::bigint[])[", $number, "] + CASE
-                        WHEN kept.until <= ", now!(), " + ($3::bigint[])[", $number, "]
-                        THEN greatest(kept.until, ", now!(), ") ELSE ", now!(), " END
-                WHERE kept.until <= ", now!(), " + ($3::bigint[])[", $number, "]
-                      OR kept.until > ", now!(), " + ($3::bigint[])[", $number, "] + ($2::bigint[])[", $number, "]
+                SET until = ($2::bigint[])[",
+            $number,
+            "] + CASE
+                        WHEN kept.until <= ",
+            now!(),
+            " + ($3::bigint[])[",
+            $number,
+            "]
+                        THEN greatest(kept.until, ",
+            now!(),
+            ") ELSE ",
+            now!(),
+            " END
+                WHERE kept.until <= ",
+            now!(),
+            " + ($3::bigint[])[",
+            $number,
+            "]
+                      OR kept.until > ",
+            now!(),
+            " + ($3::bigint[])[",
+            $number,
+            "] + ($2::bigint[])[",
+            $number,
+            "]
                                       + $5::bigint
                 RETURNING 1
             )"
@@ -59,7 +93,9 @@ const MOST: usize = 5;
 const PURGE: Sql = concat!(
     "WITH purged AS (
         DELETE FROM rate_limits WHERE digest IN
-            (SELECT digest FROM rate_limits WHERE until <= ", now!(), " LIMIT 1000 FOR UPDATE SKIP LOCKED)
+            (SELECT digest FROM rate_limits WHERE until <= ",
+    now!(),
+    " LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING 1
     ) SELECT (SELECT count(*) FROM rate_limits), (SELECT count(*) FROM purged)"
 );

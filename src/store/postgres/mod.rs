@@ -29,16 +29,15 @@ use super::{Attempt, Attempts, Event, Events, Opening, Sql, Take, Taken};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] =
-    &[
-        open::STATEMENTS,
-        read::STATEMENTS,
-        events::STATEMENTS,
-        register::STATEMENTS,
-        repeat::STATEMENTS,
-        attempts::STATEMENTS,
-        limits::STATEMENTS,
-    ];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    repeat::STATEMENTS,
+    attempts::STATEMENTS,
+    limits::STATEMENTS,
+];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.

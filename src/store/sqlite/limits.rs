@@ -15,10 +15,22 @@ macro_rules! now {
 /// ?5 the slack.
 const TAKE: Sql = concat!(
     "INSERT INTO rate_limits (digest, until)
-     SELECT ?1, ", now!(), " + ?2 WHERE ?4 OR EXISTS (SELECT 1 FROM rate_limits WHERE digest = ?1)
+     SELECT ?1, ",
+    now!(),
+    " + ?2 WHERE ?4 OR EXISTS (SELECT 1 FROM rate_limits WHERE digest = ?1)
      ON CONFLICT (digest) DO UPDATE
-     SET until = CASE WHEN until <= ", now!(), " + ?3 THEN max(until, ", now!(), ") ELSE ", now!(), " END + ?2
-     WHERE until <= ", now!(), " + ?3 OR until > ", now!(), " + ?3 + ?2 + ?5
+     SET until = CASE WHEN until <= ",
+    now!(),
+    " + ?3 THEN max(until, ",
+    now!(),
+    ") ELSE ",
+    now!(),
+    " END + ?2
+     WHERE until <= ",
+    now!(),
+    " + ?3 OR until > ",
+    now!(),
+    " + ?3 + ?2 + ?5
      RETURNING until"
 );
 
@@ -28,7 +40,9 @@ const COUNT: Sql = concat!("SELECT count(*), count(*) FILTER (WHERE until <= ", 
 
 const PURGE: Sql = concat!(
     "DELETE FROM rate_limits WHERE digest IN
-         (SELECT digest FROM rate_limits WHERE until <= ", now!(), " LIMIT 1000)"
+         (SELECT digest FROM rate_limits WHERE until <= ",
+    now!(),
+    " LIMIT 1000)"
 );
 
 pub(super) const STATEMENTS: &[Sql] = &[TAKE, WAIT, COUNT, PURGE];

@@ -123,8 +123,7 @@ impl Sqlite {
 
     pub(super) async fn purge_limits(&self) -> Result<(usize, usize), StoreError> {
         // Counting reads the whole table, which must not hold the writer up.
-        let (buckets, expired) =
-            self.0.readers.read(|connection| Ok(limits::count(connection)?)).await?;
+        let (buckets, expired) = self.0.readers.read(|connection| Ok(limits::count(connection)?)).await?;
         let purged = if expired > 0 { self.jot(limits::purge).await? } else { 0 };
         Ok((buckets, purged))
     }
