@@ -18,7 +18,7 @@ on_both! {
 
 const NOON: &str = "2026-11-20T12:00:00Z";
 
-fn attempt(second: i64) -> Attempt {
+pub(super) fn attempt(second: i64) -> Attempt {
     let at = at(NOON) + jiff::SignedDuration::from_secs(second);
     Attempt {
         id: uuid_v7(at, [7; 10]),

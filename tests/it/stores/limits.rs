@@ -18,7 +18,7 @@ on_both! {
 const HOUR: i64 = 3_600_000_000;
 
 /// A bucket of `burst` tries that fills again in `burst` hours.
-fn hourly(number: u8, burst: i64) -> Take {
+pub(super) fn hourly(number: u8, burst: i64) -> Take {
     Take { digest: [number; 16], interval: HOUR, tolerance: HOUR * (burst - 1) }
 }
 
