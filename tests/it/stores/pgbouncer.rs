@@ -60,7 +60,7 @@ impl Bouncer {
         let url = DatabaseUrl::parse(&self.url(database)).expect("a database URL");
         let socket: PathBuf = self.folder.path().join(".s.PGSQL.6432");
         let listening = async {
-            while !socket.exists() {
+            while tokio::net::UnixStream::connect(&socket).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
