@@ -1,27 +1,28 @@
 //! The five steps of a registration, written once for all contracts.
 
-use super::body::{BodyError, collect};
+mod receive;
+
+use super::body::collect;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
-use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
-use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
+use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Scene};
+use crate::idempotency::ReplayError;
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
 use crate::register::{Answer, RegisterError, SignUp, register, settle};
 use crate::steps::Step;
-use crate::store::{Claimed, StoreError};
+use crate::store::StoreError;
 use crate::throttle::{Throttled, Tries};
-use crate::token;
-use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
+use crate::user::uuid_v7;
 use axum::body::Body;
 use axum::extract::State;
-use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use receive::Stop;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -97,13 +98,6 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
 /// The body did not come in time; no contract has words for it.
 struct BodyGone;
 
-/// Why a request comes to no sign-up.
-enum Stop {
-    Refused(Refusal),
-    TooLarge,
-    TooLate,
-}
-
 /// One request and the contract that answers it.
 #[derive(Clone)]
 struct Exchange {
@@ -154,30 +148,6 @@ impl Exchange {
         }
     }
 
-    /// Steps 1 to 3: the body, what was written in it, and what it means.
-    async fn receive(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
-        let body = match collect(body, self.app.body_limit).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),
-            Err(BodyError::TimedOut) => return Err(Stop::TooLate),
-            Err(BodyError::Broken(_)) => {
-                let reason = "the body ended too early".to_owned();
-                return Err(Stop::Refused(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));
-            }
-        };
-        let understood = self.understand(parts, &body).await;
-        let audit = &self.app.audit;
-        self.line.claims(match &understood {
-            Ok(SignUp { user, .. }) => audit.claimed(user.email.as_ref(), user.username.as_ref()),
-            Err(Refusal { fields: Some(fields), .. }) => {
-                let written = self.mounted.contract.submitted(fields);
-                audit.written(written.email.as_deref(), written.username.as_deref())
-            }
-            Err(_) => Claimed::default(),
-        });
-        understood.map_err(Stop::Refused)
-    }
-
     fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
         match stop {
             Stop::Refused(refusal) => Ok(self.refuse(refusal)),
@@ -188,52 +158,6 @@ impl Exchange {
                 Ok(reply)
             }
         }
-    }
-
-    async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
-        let contract = &self.mounted.contract;
-        let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
-        let fields = contract.decode(request, &self.circumstances).await?;
-        let repeatable = self
-            .repeatable(parts, request, &fields)
-            .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
-        let submitted = contract.submitted(&fields);
-        let reveal = contract.register.reveal.password_sha256;
-        let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
-        let extras = contract.unique_extras(&fields);
-        match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
-            Ok(user) => Ok(SignUp {
-                mounted: self.mounted.clone(),
-                fields: Arc::new(fields),
-                user,
-                extras,
-                password_sha256,
-                circumstances: self.circumstances.clone(),
-                repeatable,
-            }),
-            Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
-        }
-    }
-
-    /// How the request is recognised when it comes again. A contract that asks for a secret is called by other servers,
-    /// whose addresses mean nothing; otherwise a key is only good for the network that it came from.
-    fn repeatable(
-        &self,
-        parts: &Parts,
-        request: Request<'_>,
-        fields: &Fields,
-    ) -> Result<Option<Repeatable>, KeyError> {
-        let key = IdempotencyKey::of(&parts.headers)?;
-        if key.is_none() && !self.app.idempotency.has_window() {
-            return Ok(None);
-        }
-        let contract = &self.mounted.contract;
-        // Servers are told apart by their contract's secret, and people by their network.
-        let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
-        let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
-        let written = contract.written(request, fields);
-        let scope = [self.mounted.name.as_str(), &network];
-        Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
     }
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
@@ -355,17 +279,4 @@ fn seconds(time: Duration) -> u64 {
 /// Where a request comes from.
 fn address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<Caller>().and_then(|caller| caller.address)
-}
-
-/// Unique values must fit the store's index.
-fn indexable(extras: &[(String, String)]) -> Result<(), Vec<Problem>> {
-    let too_long = extras.iter().filter(|(_, value)| value.len() > Key::MAX_BYTES);
-    let problems: Vec<Problem> = too_long
-        .filter_map(|(kind, _)| kind.parse::<Meaning>().ok())
-        .map(|meaning| Problem {
-            meaning,
-            reason: format!("the value is longer than {} bytes", Key::MAX_BYTES),
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

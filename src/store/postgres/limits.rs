@@ -14,65 +14,34 @@ macro_rules! now {
     };
 }
 
-/// Counts the try of this number unless it comes too soon, once those before it were counted.
+#[rustfmt::skip]
+macro_rules! digest { ($number:literal) => { concat!("($1::bytea[])[", $number, "]") }; }
+#[rustfmt::skip]
+macro_rules! interval { ($number:literal) => { concat!("($2::bigint[])[", $number, "]") }; }
+#[rustfmt::skip]
+macro_rules! tolerance { ($number:literal) => { concat!("($3::bigint[])[", $number, "]") }; }
+
+/// Counts the try of this number unless it comes too soon, once the one before it was counted.
+#[rustfmt::skip]
 macro_rules! took {
-    ($number:literal, $given:literal) => {
-        concat!(
-            "took",
-            $number,
-            " AS (
-                INSERT INTO rate_limits AS kept (digest, until)
-                SELECT ($1::bytea[])[",
-            $number,
-            "], ",
-            now!(),
-            " + ($2::bigint[])[",
-            $number,
-            "]
-                WHERE ($1::bytea[])[",
-            $number,
-            "] IS NOT NULL ",
-            $given,
-            "
-                      AND ($4::boolean
-                           OR EXISTS (SELECT FROM rate_limits WHERE digest = ($1::bytea[])[",
-            $number,
-            "]))
-                ON CONFLICT (digest) DO UPDATE
-                SET until = ($2::bigint[])[",
-            $number,
-            "] + CASE
-                        WHEN kept.until <= ",
-            now!(),
-            " + ($3::bigint[])[",
-            $number,
-            "]
-                        THEN greatest(kept.until, ",
-            now!(),
-            ") ELSE ",
-            now!(),
-            " END
-                WHERE kept.until <= ",
-            now!(),
-            " + ($3::bigint[])[",
-            $number,
-            "]
-                      OR kept.until > ",
-            now!(),
-            " + ($3::bigint[])[",
-            $number,
-            "] + ($2::bigint[])[",
-            $number,
-            "]
-                                      + $5::bigint
-                RETURNING 1
-            )"
-        )
-    };
+    ($number:literal, $once:literal) => { concat!(
+        "took", $number, " AS (
+            INSERT INTO rate_limits AS kept (digest, until)
+            SELECT ", digest!($number), ", ", now!(), " + ", interval!($number), "
+            WHERE ", digest!($number), " IS NOT NULL ", $once, "
+                  AND ($4::boolean OR EXISTS (SELECT FROM rate_limits WHERE digest = ", digest!($number), "))
+            ON CONFLICT (digest) DO UPDATE
+            SET until = ", interval!($number), " + CASE WHEN kept.until <= ", now!(), " + ", tolerance!($number), "
+                    THEN greatest(kept.until, ", now!(), ") ELSE ", now!(), " END
+            WHERE kept.until <= ", now!(), " + ", tolerance!($number), "
+                  OR kept.until > ", now!(), " + ", tolerance!($number), " + ", interval!($number), " + $5::bigint
+            RETURNING 1)"
+    ) };
 }
 
 /// All tries of a request at once: $1 digests, $2 intervals, $3 tolerances, $4 whether there is room for new ones, $5 the
 /// slack. The wait is read from what the statement saw at its start, which can be a moment old.
+#[rustfmt::skip]
 const TAKE: Sql = concat!(
     "WITH ",
     took!(1, ""), ", ",
@@ -90,12 +59,11 @@ const TAKE: Sql = concat!(
 const MOST: usize = 5;
 
 /// How many buckets there are, and how many expired ones were removed of them.
+#[rustfmt::skip]
 const PURGE: Sql = concat!(
     "WITH purged AS (
         DELETE FROM rate_limits WHERE digest IN
-            (SELECT digest FROM rate_limits WHERE until <= ",
-    now!(),
-    " LIMIT 1000 FOR UPDATE SKIP LOCKED)
+            (SELECT digest FROM rate_limits WHERE until <= ", now!(), " LIMIT 1000 FOR UPDATE SKIP LOCKED)
         RETURNING 1
     ) SELECT (SELECT count(*) FROM rate_limits), (SELECT count(*) FROM purged)"
 );

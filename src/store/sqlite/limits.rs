@@ -13,24 +13,13 @@ macro_rules! now {
 
 /// Counts a try unless it comes too soon. ?1 digest, ?2 interval, ?3 tolerance, ?4 whether there is room for new ones,
 /// ?5 the slack.
+#[rustfmt::skip]
 const TAKE: Sql = concat!(
     "INSERT INTO rate_limits (digest, until)
-     SELECT ?1, ",
-    now!(),
-    " + ?2 WHERE ?4 OR EXISTS (SELECT 1 FROM rate_limits WHERE digest = ?1)
+     SELECT ?1, ", now!(), " + ?2 WHERE ?4 OR EXISTS (SELECT 1 FROM rate_limits WHERE digest = ?1)
      ON CONFLICT (digest) DO UPDATE
-     SET until = CASE WHEN until <= ",
-    now!(),
-    " + ?3 THEN max(until, ",
-    now!(),
-    ") ELSE ",
-    now!(),
-    " END + ?2
-     WHERE until <= ",
-    now!(),
-    " + ?3 OR until > ",
-    now!(),
-    " + ?3 + ?2 + ?5
+     SET until = ?2 + CASE WHEN until <= ", now!(), " + ?3 THEN max(until, ", now!(), ") ELSE ", now!(), " END
+     WHERE until <= ", now!(), " + ?3 OR until > ", now!(), " + ?3 + ?2 + ?5
      RETURNING until"
 );
 
@@ -38,11 +27,10 @@ const WAIT: Sql = concat!("SELECT until - ", now!(), " - ?2 FROM rate_limits WHE
 
 const COUNT: Sql = concat!("SELECT count(*), count(*) FILTER (WHERE until <= ", now!(), ") FROM rate_limits");
 
+#[rustfmt::skip]
 const PURGE: Sql = concat!(
     "DELETE FROM rate_limits WHERE digest IN
-         (SELECT digest FROM rate_limits WHERE until <= ",
-    now!(),
-    " LIMIT 1000)"
+         (SELECT digest FROM rate_limits WHERE until <= ", now!(), " LIMIT 1000)"
 );
 
 pub(super) const STATEMENTS: &[Sql] = &[TAKE, WAIT, COUNT, PURGE];
