@@ -1,14 +1,15 @@
 //! H6 with several processes: what one lets in counts for all.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
-use vestibule::config::{Rate, Rates};
+use vestibule::config::Rates;
 use vestibule::contract;
 use vestibule::store::Store;
 use vestibule::throttle::Throttle;
 
+use super::h6_rates::{NONE, hourly, sign_up, with};
 use crate::harness::client::{Client, Reply, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
@@ -22,28 +23,16 @@ on_both! {
     h6_a_repetition_counts_for_its_network_and_not_for_its_name
 }
 
-const NONE: Rates =
-    Rates { network: None, site: None, account: None, total: None, keys: 100_000, shared: true };
-
-fn hourly(count: u32) -> Option<Rate> {
-    Some(Rate { count, per: Duration::from_secs(3600), burst: count })
-}
-
 /// A server that shares its limits in `limits`, for so many buckets.
 async fn server(database: &Database, rates: &Rates, limits: &Store, most: usize) -> Server {
+    let throttle = Throttle::new(rates).shared_by(limits.clone(), b"a secret", most);
+    server_with(database.open().await, throttle).await
+}
+
+async fn server_with(store: Store, throttle: Throttle) -> Server {
     let text = include_str!("../../../contracts/knex.toml");
     let contract = contract::load(text).contract.expect("a shipped contract");
-    let throttle = Throttle::new(rates).shared_by(limits.clone(), b"a secret", most);
-    Server::with("knex", contract, database.open().await, |app| app.throttle = throttle).await
-}
-
-fn with(request: &[u8], header: &str, value: &str) -> Vec<u8> {
-    let text = String::from_utf8(request.to_vec()).expect("it is text");
-    text.replacen("\r\n", &format!("\r\n{header}: {value}\r\n"), 1).into_bytes()
-}
-
-fn sign_up(email: &str) -> Vec<u8> {
-    post("/users", &format!(r#"{{"email":"{email}","password":"supersecret"}}"#))
+    Server::with("knex", contract, store, |app| app.throttle = throttle).await
 }
 
 /// What is no JSON is a try like everything else, and costs nothing.
@@ -150,4 +139,55 @@ async fn h6_a_repetition_counts_for_its_network_and_not_for_its_name(database: &
     }
     assert_eq!(client.ask(&plain).await.header("ratelimit"), r#""account";r=0;t=3600"#);
     assert_eq!(client.ask(&keyed).await.header("ratelimit"), r#""network";r=0;t=720"#);
+}
+
+/// `scripts/with-postgres --durable cargo test --test it -- --ignored --nocapture h6_what_counting_together_costs`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement says what it found")]
+async fn h6_what_counting_together_costs() {
+    let rates = Rates { network: hourly(1_000_000), account: hourly(1_000_000), keys: 1_000_000, ..NONE };
+    for (name, database) in [("SQLite", Database::sqlite()), ("PostgreSQL", Database::postgres().await)] {
+        // One store for both: on SQLite two would wait for each other's lock.
+        let store = database.open().await;
+        let throttle = Throttle::new(&rates).shared_by(store.clone(), b"a secret", 1_000_000);
+        let together = server_with(store.clone(), throttle).await;
+        let alone = server_with(store, Throttle::new(&rates)).await;
+        for (clients, each) in [(1, 100), (64, 8)] {
+            let mut times = [Vec::new(), Vec::new()];
+            for round in 0..6 {
+                for (number, server) in [&alone, &together].into_iter().enumerate() {
+                    times[number].push(sign_ups(server, clients, each, &format!("{round}-{number}")).await);
+                }
+            }
+            let [alone, together] = times.map(|mut times| {
+                times.sort_unstable();
+                times[times.len() / 2]
+            });
+            println!("{name}, {clients} at a time, one sign-up each: {alone:?} alone, {together:?} together");
+        }
+        database.remove().await;
+    }
+}
+
+/// How long one sign-up took on the average of so many clients with so many each.
+async fn sign_ups(server: &Server, clients: usize, each: usize, run: &str) -> Duration {
+    let begun = Instant::now();
+    let tasks: Vec<_> = (0..clients)
+        .map(|client| {
+            let (address, run) = (server.address, run.to_owned());
+            tokio::spawn(async move {
+                let mut connection = Client::connect(address).await;
+                for number in 0..each {
+                    let email = format!("{clients}-{run}-{client}-{number}@example.com");
+                    let reply = connection.ask(&with(&sign_up(&email), PEER, "192.0.2.1")).await;
+                    assert_eq!(reply.status, 200, "{reply:?}");
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no client panics");
+    }
+    begun.elapsed() / each as u32
 }
