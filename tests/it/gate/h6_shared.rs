@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Barrier;
+use vestibule::app::App;
+use vestibule::clock::Clock;
 use vestibule::config::Rates;
 use vestibule::contract;
 use vestibule::store::Store;
@@ -26,13 +28,13 @@ on_both! {
 /// A server that shares its limits in `limits`, for so many buckets.
 async fn server(database: &Database, rates: &Rates, limits: &Store, most: usize) -> Server {
     let throttle = Throttle::new(rates).shared_by(limits.clone(), b"a secret", most);
-    server_with(database.open().await, throttle).await
+    server_with(database.open().await, |app| app.throttle = throttle).await
 }
 
-async fn server_with(store: Store, throttle: Throttle) -> Server {
+async fn server_with(store: Store, change: impl FnOnce(&mut App)) -> Server {
     let text = include_str!("../../../contracts/knex.toml");
     let contract = contract::load(text).contract.expect("a shipped contract");
-    Server::with("knex", contract, store, |app| app.throttle = throttle).await
+    Server::with("knex", contract, store, change).await
 }
 
 /// What is no JSON is a try like everything else, and costs nothing.
@@ -151,8 +153,10 @@ async fn h6_what_counting_together_costs() {
         // One store for both: on SQLite two would wait for each other's lock.
         let store = database.open().await;
         let throttle = Throttle::new(&rates).shared_by(store.clone(), b"a secret", 1_000_000);
-        let together = server_with(store.clone(), throttle).await;
-        let alone = server_with(store, Throttle::new(&rates)).await;
+        // Two clocks that stand still would make the same ids.
+        let with = |throttle| |app: &mut App| (app.throttle, app.clock) = (throttle, Clock::system());
+        let together = server_with(store.clone(), with(throttle)).await;
+        let alone = server_with(store, with(Throttle::new(&rates))).await;
         for (clients, each) in [(1, 100), (64, 8)] {
             let mut times = [Vec::new(), Vec::new()];
             for round in 0..6 {
