@@ -1,5 +1,6 @@
 //! Everything that serves a request, built once. No logic.
 
+use crate::audit::Audit;
 use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::WebOrigin;
@@ -29,6 +30,8 @@ pub struct App {
     pub breached: Option<Arc<Filter>>,
     /// How often somebody may try.
     pub throttle: Throttle,
+    /// The record of attempts.
+    pub audit: Audit,
     /// Where accounts live.
     pub store: Store,
     /// The contracts and where they are mounted.

@@ -13,6 +13,7 @@ pub use key::{IdempotencyKey, KeyError};
 use crate::clock::Clock;
 use crate::contract::{Outcome, Reply};
 use crate::store::{Kept, Repetition};
+use crate::token;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use http::{HeaderName, HeaderValue};
@@ -55,12 +56,7 @@ impl Idempotency {
     /// Keys are derived from the server's `secret`. An answer is kept for `lifetime`; without a key, a repetition of
     /// the very same request counts as one for `window` (zero: never).
     pub fn new(secret: &[u8], lifetime: Duration, window: Duration) -> Idempotency {
-        let root = hmac::Key::new(hmac::HMAC_SHA256, secret);
-        // One key per purpose (NIST SP 800-108, with HMAC as the function), so that none of them helps with another.
-        let derived = |purpose: &str| {
-            let label = format!("vestibule/idempotency/{purpose}");
-            hmac::Key::new(hmac::HMAC_SHA256, hmac::sign(&root, label.as_bytes()).as_ref())
-        };
+        let derived = |purpose: &str| token::key_for(secret, &format!("vestibule/idempotency/{purpose}"));
         Idempotency {
             digests: derived("digest"),
             fingerprints: derived("fingerprint"),

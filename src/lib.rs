@@ -23,6 +23,8 @@ pub mod token;
 pub mod idempotency;
 pub mod throttle;
 
+pub mod audit;
+
 pub mod metrics;
 
 pub mod app;

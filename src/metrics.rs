@@ -3,6 +3,7 @@
 //! One registry per server, none per process. Every label value is known when the server starts (contracts and their
 //! outcomes), so nothing that a client sends can become one, and no request looks a label up.
 
+use crate::audit::AuditMetrics;
 use crate::password::{Pool, PoolMetrics};
 use crate::throttle::Limit;
 use jiff::Timestamp;
@@ -43,6 +44,8 @@ pub struct Metrics {
     pub repeated: Counter,
     /// Tries that came too soon, by limit.
     throttled: Vec<(&'static str, Counter)>,
+    /// What was recorded of attempts, and what was not.
+    pub audit: AuditMetrics,
     /// The store's times and failures.
     pub store: StoreMetrics,
     /// The listener's connections.
@@ -66,6 +69,8 @@ pub struct StoreMetrics {
     pub collisions: Histogram,
     /// Seconds that looking for a kept answer took.
     pub repeat: Histogram,
+    /// Seconds that counting against shared limits took.
+    pub limits: Histogram,
     /// Registrations that failed with nothing written.
     pub unavailable: Counter,
     /// Registrations of which nobody knows whether they were written.
@@ -99,9 +104,10 @@ impl Metrics {
         let help = "Answers that were given again under their idempotency keys";
         registry.register("answers_repeated", help, repeated.clone());
         let throttled = register_limits(&mut registry);
+        let audit = register_audit(&mut registry);
         let store = register_store(&mut registry);
         let connections = register_connections(&mut registry);
-        Metrics { registry, contracts, not_found, unheard, repeated, throttled, store, connections }
+        Metrics { registry, contracts, not_found, unheard, repeated, throttled, audit, store, connections }
     }
 
     /// Counts a request to the contract of this number, or to none, and how long it took until its end.
@@ -216,6 +222,15 @@ fn register_limits(registry: &mut Registry) -> Vec<(&'static str, Counter)> {
     Limit::ALL.map(counter).into()
 }
 
+fn register_audit(registry: &mut Registry) -> AuditMetrics {
+    let audit = AuditMetrics::default();
+    registry.register("audit_written", "Requests that the stored record tells of", audit.written.clone());
+    let help =
+        "Requests that the stored record does not tell of: its queue was full, or the store refused them";
+    registry.register("audit_dropped", help, audit.dropped.clone());
+    audit
+}
+
 fn register_store(registry: &mut Registry) -> StoreMetrics {
     let durations: Times = Family::new_with_constructor(times);
     let errors = Family::<Labels, Counter>::default();
@@ -231,6 +246,7 @@ fn register_store(registry: &mut Registry) -> StoreMetrics {
         register: duration("register"),
         collisions: duration("collisions"),
         repeat: duration("repeat"),
+        limits: duration("limits"),
         unavailable: error("unavailable"),
         unknown: error("unknown"),
     }

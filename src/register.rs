@@ -1,5 +1,9 @@
 //! The sign-up: a new user becomes an account, whole or not at all, and the reply that says so.
 
+mod limits;
+
+pub use limits::settle;
+
 use crate::app::{App, Mounted};
 use crate::clock::Clock;
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
@@ -7,7 +11,7 @@ use crate::idempotency::{Repeatable, ReplayError};
 use crate::password::{Claim, HashError, Source};
 use crate::steps::Step;
 use crate::store::{AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
-use crate::throttle::Throttled;
+use crate::throttle::{Throttled, Tries};
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
 use serde_json::Value as Json;
@@ -80,20 +84,36 @@ pub enum RegisterError {
     NoFreeId,
 }
 
-/// Registers one user, or repeats the answer to the same request. A client that leaves, which `claim` tells, costs
+/// What a sign-up comes to when there is an account.
+pub struct Answer {
+    /// What is answered.
+    pub reply: Reply,
+    /// The public id of the account that was made; `None` when the answer is one that was given before.
+    pub user: Option<Uuid>,
+}
+
+/// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client that leaves, which `claim` tells, costs
 /// nothing as long as no worker has begun with its hash; from then on this runs to its end.
 ///
 /// # Errors
 /// See [`RegisterError`]; after all but `Unknown` no account was made.
-pub async fn register(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
-    let Some(repeatable) = sign_up.repeatable.clone() else { return make(app, sign_up, claim).await };
+pub async fn register(
+    app: &App,
+    sign_up: SignUp,
+    tries: Tries,
+    claim: Claim,
+) -> Result<Answer, RegisterError> {
+    let Some(repeatable) = sign_up.repeatable.clone() else { return make(app, sign_up, tries, claim).await };
+    // A repetition counts for where it comes from, and not for its name.
+    settle(app, tries).await?;
+    let again = |reply| Answer { reply, user: None };
     if let Some(reply) = repeated(app, &repeatable).await? {
-        return Ok(reply);
+        return Ok(again(reply));
     }
-    match make(app, sign_up, claim).await {
+    match make(app, sign_up, Tries::default(), claim).await {
         // By a twin of this very request, perhaps, which was under way at the same time.
         Err(RegisterError::Taken(mut kinds)) => match repeated(app, &repeatable).await? {
-            Some(reply) => Ok(reply),
+            Some(reply) => Ok(again(reply)),
             None => {
                 kinds.retain(|kind| kind != IDEMPOTENCY_KEY);
                 // Nothing but a key that expired meanwhile: the next try succeeds.
@@ -119,10 +139,11 @@ async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, R
     Ok(Some(reply))
 }
 
-async fn make(app: &App, sign_up: SignUp, claim: Claim) -> Result<Reply, RegisterError> {
+async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<Answer, RegisterError> {
     let keys = claims(&sign_up);
     // Before anything that could tell whether an account exists.
-    app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
+    let names = app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
+    settle(app, tries.and(names)).await?;
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();
@@ -198,7 +219,7 @@ impl Writer {
         keys: Vec<Key>,
         password: String,
         own_id: Option<String>,
-    ) -> Result<Reply, RegisterError> {
+    ) -> Result<Answer, RegisterError> {
         let writer = Arc::new(self);
         for _ in 0..ID_ATTEMPTS {
             let public_id = uuid_v7(writer.circumstances.now, app.clock.random());
@@ -229,7 +250,7 @@ impl Writer {
             match result {
                 Ok(reply) => {
                     app.steps.pass(Step::Committed);
-                    return Ok(reply);
+                    return Ok(Answer { reply, user: Some(public_id) });
                 }
                 Err(crate::store::RegisterError::Taken(taken)) => {
                     let ours = |kind: &str| kind == PUBLIC_ID || generated && kind == ID;

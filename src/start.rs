@@ -5,6 +5,7 @@ pub(crate) mod memory;
 mod secret;
 
 use crate::app::{App, Mounted, counted};
+use crate::audit::Audit;
 use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::{self, Config, Loaded, Problems};
@@ -18,6 +19,7 @@ use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use check::Check;
+pub use secret::known_secret;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -116,13 +118,20 @@ impl<'l> Plan<'l> {
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;
         let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
+        let audit = Audit::start(&secret, &config.audit, store.clone(), clock.clone(), metrics.audit.clone());
+        let throttle = Throttle::new(&config.rates);
+        let throttle = match config.rates.shared {
+            true => throttle.shared_by(store.clone(), &secret, config.rates.keys),
+            false => throttle,
+        };
         let app = App {
             clock,
             passwords,
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
-            throttle: Throttle::new(&config.rates),
+            throttle,
+            audit,
             store,
             contracts,
             secrets: Arc::new(secrets(config)),

@@ -1,15 +1,22 @@
 //! How often a network, an address and everybody together may try to sign up.
 //!
 //! A try is counted before anything is looked up or hashed, so the answer says nothing about whether an account exists.
-//! Memory is bounded: the tables hold so many keys and no more, and whoever is new to a full one is refused.
+//! Memory is bounded: the tables hold so many keys and no more, and whoever is new to a full one is refused. Processes may
+//! count together, through the store.
 
 mod bucket;
+mod shared;
 mod table;
 
+pub use bucket::{Bucket, Micros};
+pub use shared::Tries;
+
+use crate::clock::Clock;
 use crate::config::{Rate, Rates};
 use crate::network::Network;
+use crate::store::{Store, StoreError, Taken};
 use crate::user::Key;
-use bucket::{Bucket, Micros};
+use shared::{Shared, Try};
 use std::net::IpAddr;
 use std::time::Duration;
 use table::{Refused, Table};
@@ -18,7 +25,7 @@ use table::{Refused, Table};
 const FULL: Duration = Duration::from_secs(60);
 
 /// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Limit {
     /// One IPv4 address, or an IPv6 /64: what one subscriber has.
     Network,
@@ -59,10 +66,23 @@ pub struct Throttled {
     pub retry_after: Duration,
 }
 
+/// Why a try is not let in where the processes count together.
+#[derive(Debug, thiserror::Error)]
+pub enum Unsettled {
+    /// It came too soon.
+    #[error(transparent)]
+    Throttled(#[from] Throttled),
+    /// Nobody knows; so it is not let in.
+    #[error("the shared limits cannot be asked: {0}")]
+    Store(#[from] StoreError),
+}
+
 /// The limits and who has come how close to them. Each contract counts for itself.
 #[derive(Debug)]
 pub struct Throttle {
     counts: [Option<Count>; 4],
+    /// `None` when this process counts for itself.
+    shared: Option<Shared>,
 }
 
 #[derive(Debug)]
@@ -73,8 +93,34 @@ struct Count {
     table: Table,
 }
 
+/// What is counted, and for which contract.
+#[derive(Hash)]
+struct Counted<'a> {
+    limit: Limit,
+    contract: &'a str,
+    subject: Subject<'a>,
+}
+
+#[derive(Hash)]
+enum Subject<'a> {
+    Network(Network),
+    Name(&'a Key),
+    Everybody,
+}
+
+impl Subject<'_> {
+    /// A kind and a value.
+    fn texts(&self) -> (String, String) {
+        match self {
+            Subject::Network(network) => (String::new(), network.to_string()),
+            Subject::Name(key) => (key.kind.clone(), key.value.clone()),
+            Subject::Everybody => (String::new(), String::new()),
+        }
+    }
+}
+
 impl Throttle {
-    /// Empty tables for these rates.
+    /// Empty tables for these rates; this process counts for itself.
     pub fn new(rates: &Rates) -> Throttle {
         let count = |limit| {
             let rate = match limit {
@@ -85,12 +131,18 @@ impl Throttle {
             };
             rate.map(|rate| Count { limit, rate, bucket: Bucket::new(rate), table: Table::new(rates.keys) })
         };
-        Throttle { counts: Limit::ALL.map(count) }
+        Throttle { counts: Limit::ALL.map(count), shared: None }
     }
 
     /// No limits at all.
     pub fn none() -> Throttle {
-        Throttle { counts: Limit::ALL.map(|_| None) }
+        Throttle { counts: Limit::ALL.map(|_| None), shared: None }
+    }
+
+    /// The same limits, counted together with all other processes that were given this database and this `secret`, for
+    /// at most `most` networks, sites and names in all.
+    pub fn shared_by(self, store: Store, secret: &[u8], most: usize) -> Throttle {
+        Throttle { shared: Some(Shared::new(store, secret, most)), ..self }
     }
 
     /// A request for the contract of this name has come from this address. Who asks from this machine has no network: it
@@ -103,42 +155,103 @@ impl Throttle {
         contract: &str,
         address: Option<IpAddr>,
         uptime: Duration,
-    ) -> Result<(), Throttled> {
+    ) -> Result<Tries, Throttled> {
+        let mut tries = Vec::new();
+        let mut count = |limit, subject| self.count(Counted { limit, contract, subject }, uptime, &mut tries);
         if let Some(address) = address.map(|address| address.to_canonical()).filter(|a| !a.is_loopback()) {
-            self.count(Limit::Network, &(contract, Network::of(address)), uptime)?;
+            count(Limit::Network, Subject::Network(Network::of(address)))?;
             if address.is_ipv6() {
-                self.count(Limit::Site, &(contract, Network::site(address)), uptime)?;
+                count(Limit::Site, Subject::Network(Network::site(address)))?;
             }
         }
-        self.count(Limit::Total, &contract, uptime)
+        count(Limit::Total, Subject::Everybody)?;
+        Ok(Tries(tries))
     }
 
     /// Somebody wants an account with these names. Values that are no name of somebody are not counted.
     ///
     /// # Errors
     /// When one of them was tried too often.
-    pub fn names(&self, contract: &str, keys: &[Key], uptime: Duration) -> Result<(), Throttled> {
-        let mut names = keys.iter().filter(|key| matches!(key.kind.as_str(), "email" | "username"));
-        names.try_for_each(|key| self.count(Limit::Account, &(contract, &key.kind, &key.value), uptime))
+    pub fn names(&self, contract: &str, keys: &[Key], uptime: Duration) -> Result<Tries, Throttled> {
+        let mut tries = Vec::new();
+        for key in keys.iter().filter(|key| matches!(key.kind.as_str(), "email" | "username")) {
+            let counted = Counted { limit: Limit::Account, contract, subject: Subject::Name(key) };
+            self.count(counted, uptime, &mut tries)?;
+        }
+        Ok(Tries(tries))
     }
 
-    /// How many keys are remembered.
+    /// Counts tries for all processes, where they count together; in one go, and up to the first that comes too soon.
+    ///
+    /// # Errors
+    /// When one came too soon, or when the database does not say.
+    pub async fn settle(&self, tries: Tries, clock: &Clock) -> Result<(), Unsettled> {
+        let Some(shared) = self.shared.as_ref().filter(|_| !tries.0.is_empty()) else { return Ok(()) };
+        let (number, refused) = match shared.settle(&tries).await? {
+            Taken::All => return Ok(()),
+            Taken::TooSoon(number, wait) => (number, Refused::Wait(wait.unsigned_abs())),
+            Taken::NoRoom(number) => (number, Refused::Full),
+        };
+        let Some((refused_try, count)) =
+            tries.0.get(number).and_then(|one| Some((one, self.count_of(one.limit)?)))
+        else {
+            return Ok(());
+        };
+        if let Refused::Wait(wait) = refused {
+            let now = clock.uptime().as_micros() as Micros;
+            count.table.learn(refused_try.own, now + wait + count.bucket.tolerance);
+        }
+        Err(count.throttled(refused).into())
+    }
+
+    /// Whether processes count together, and [`Throttle::tidy`] has something to do.
+    pub fn is_shared(&self) -> bool {
+        self.shared.is_some()
+    }
+
+    /// Removes what has expired of what the processes share, and looks whether there is room for more. Somebody has to
+    /// call it every few seconds.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn tidy(&self) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(shared) => shared.tidy().await,
+            None => Ok(()),
+        }
+    }
+
+    /// How many keys this process remembers.
     pub fn keys(&self) -> usize {
         self.counts.iter().flatten().map(|count| count.table.len()).sum()
     }
 
-    fn count(&self, limit: Limit, key: &impl std::hash::Hash, uptime: Duration) -> Result<(), Throttled> {
-        let Some(count) = self.counts.iter().flatten().find(|count| count.limit == limit) else {
-            return Ok(());
-        };
-        count.table.take(key, &count.bucket, uptime.as_micros() as Micros).map_err(|refused| Throttled {
-            limit,
-            quota: count.rate.burst,
-            window: Duration::from_micros(count.bucket.tolerance + count.bucket.interval),
+    fn count_of(&self, limit: Limit) -> Option<&Count> {
+        self.counts.iter().flatten().find(|count| count.limit == limit)
+    }
+
+    fn count(&self, counted: Counted<'_>, uptime: Duration, tries: &mut Vec<Try>) -> Result<(), Throttled> {
+        let Some(count) = self.count_of(counted.limit) else { return Ok(()) };
+        let now = uptime.as_micros() as Micros;
+        count.table.take(&counted, &count.bucket, now).map_err(|refused| count.throttled(refused))?;
+        if let Some(shared) = &self.shared {
+            let take = shared.take(&counted, &count.bucket);
+            tries.push(Try { limit: counted.limit, own: count.table.hash(&counted), take });
+        }
+        Ok(())
+    }
+}
+
+impl Count {
+    fn throttled(&self, refused: Refused) -> Throttled {
+        Throttled {
+            limit: self.limit,
+            quota: self.rate.burst,
+            window: Duration::from_micros(self.bucket.tolerance + self.bucket.interval),
             retry_after: match refused {
                 Refused::Wait(wait) => Duration::from_micros(wait),
                 Refused::Full => FULL,
             },
-        })
+        }
     }
 }

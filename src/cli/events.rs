@@ -1,19 +1,16 @@
 //! `vestibule events`: what happened, as mails and webhooks will read it.
 
-use std::collections::BTreeMap;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::follow::{Rows, Shown};
 use super::user::{open, printable};
 use super::{Caller, Failure, StoreArgs};
-use crate::clock::Clock;
 use crate::store::{Event, Events, Store};
 
 /// Look at what happened
@@ -56,13 +53,6 @@ struct TailArgs {
     store: StoreArgs,
 }
 
-/// How many are asked for at a time.
-const PAGE: u32 = 1000;
-/// How often it is looked for new ones.
-const PAUSE: Duration = Duration::from_millis(500);
-/// How long a transaction may take at most: so far back events can still appear behind newer ones.
-const OVERLAP: Duration = Duration::from_secs(30);
-
 pub(super) fn run(args: EventsArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let EventsCommand::Tail(args) = args.command;
     let loaded = args.store.clone().load(caller)?;
@@ -77,63 +67,39 @@ pub(super) fn run(args: EventsArgs, caller: &Caller) -> anyhow::Result<ExitCode>
 }
 
 async fn tail(args: &TailArgs, store: &Store) -> anyhow::Result<()> {
-    let mut shown = Shown::default();
+    let (rows, mut shown) = (Outbox { store, json: args.json }, Shown::default());
     match args.after {
-        Some(id) => shown.all_after(id, args, store).await?,
+        Some(id) => shown.all_after(id, &rows).await?,
         None => {
             let events = store.events(Events::Last(args.lines)).await.map_err(Failure::unavailable)?;
-            shown.show(events, args.json)?;
+            shown.show(&events, &rows)?;
         }
     }
-    let (clock, start) = (Clock::system(), args.after.unwrap_or(shown.newest));
-    if !args.follow {
-        return Ok(());
-    }
-    loop {
-        tokio::time::sleep(PAUSE).await;
-        let back = least_id(clock.now().checked_sub(OVERLAP).unwrap_or(Timestamp::UNIX_EPOCH));
-        shown.forget_before(back);
-        shown.all_after(start.max(back), args, store).await?;
-    }
+    if args.follow { shown.follow(args.after, &rows).await } else { Ok(()) }
 }
 
-/// What has been shown and could be met again.
-#[derive(Default)]
-struct Shown {
-    recent: BTreeMap<Uuid, ()>,
-    newest: Uuid,
+struct Outbox<'s> {
+    store: &'s Store,
+    json: bool,
 }
 
-impl Shown {
-    async fn all_after(&mut self, mut after: Uuid, args: &TailArgs, store: &Store) -> anyhow::Result<()> {
-        loop {
-            let events = store.events(Events::After(after, PAGE)).await.map_err(Failure::unavailable)?;
-            let Some(last) = events.last().map(|event| event.id) else { return Ok(()) };
-            self.show(events, args.json)?;
-            after = last;
-        }
+impl Rows for Outbox<'_> {
+    type Row = Event;
+
+    /// How long a transaction may take at most.
+    const OVERLAP: Duration = Duration::from_secs(30);
+
+    async fn after(&self, id: Uuid, limit: u32) -> anyhow::Result<Vec<Event>> {
+        self.store.events(Events::After(id, limit)).await.map_err(Failure::unavailable)
     }
 
-    fn show(&mut self, events: Vec<Event>, json: bool) -> anyhow::Result<()> {
-        let mut out = std::io::stdout().lock();
-        for event in events {
-            if self.recent.insert(event.id, ()).is_none() {
-                writeln!(out, "{}", if json { as_json(&event).to_string() } else { as_line(&event) })?;
-            }
-            self.newest = self.newest.max(event.id);
-        }
-        Ok(out.flush()?)
+    fn id(event: &Event) -> Uuid {
+        event.id
     }
 
-    fn forget_before(&mut self, id: Uuid) {
-        self.recent = self.recent.split_off(&id);
+    fn line(&self, event: &Event) -> String {
+        if self.json { as_json(event).to_string() } else { as_line(event) }
     }
-}
-
-/// The least version 7 UUID of a moment (RFC 9562, section 5.7).
-fn least_id(at: Timestamp) -> Uuid {
-    let milliseconds = u128::try_from(at.as_millisecond()).unwrap_or_default();
-    Uuid::from_u128(milliseconds << 80)
 }
 
 fn as_json(event: &Event) -> serde_json::Value {
@@ -151,21 +117,4 @@ fn as_line(event: &Event) -> String {
     let text = |name: &str| event.payload.get(name).and_then(|value| value.as_str()).unwrap_or_default();
     let who = [text("email"), text("username")].into_iter().find(|who| !who.is_empty()).unwrap_or("-");
     format!("{at}  {}  {}  {}  {}", event.id, printable(&event.kind), event.user_id, printable(who))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::user::uuid_v7;
-
-    #[test]
-    fn the_least_id_of_a_moment_is_not_behind_any_id_of_it() {
-        let at: Timestamp = "2026-11-21T10:00:00.123Z".parse().expect("a time");
-        let clock = Clock::system();
-        let before = at - Duration::from_millis(1);
-        for _ in 0..100 {
-            assert!(least_id(at) <= uuid_v7(at, clock.random()));
-            assert!(least_id(at) > uuid_v7(before, clock.random()));
-        }
-    }
 }

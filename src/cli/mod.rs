@@ -1,5 +1,6 @@
 //! The command line: one file per sub-command. Only here and in `main` is anything printed or the process looked at.
 
+mod audit;
 mod backup;
 mod breach;
 mod calibrate;
@@ -8,6 +9,7 @@ mod completions;
 mod config;
 mod contract;
 mod events;
+mod follow;
 pub mod log;
 mod man;
 mod open_files;
@@ -62,6 +64,7 @@ enum Command {
     Config(config::ConfigArgs),
     User(user::UserArgs),
     Events(events::EventsArgs),
+    Audit(audit::AuditArgs),
     Backup(backup::BackupArgs),
     Restore(backup::RestoreArgs),
     Contract(contract::ContractArgs),
@@ -87,6 +90,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Config(args) => config::run(args, caller),
         Command::User(args) => user::run(args, caller),
         Command::Events(args) => events::run(args, caller),
+        Command::Audit(args) => audit::run(args, caller),
         Command::Backup(args) => backup::backup(args, caller),
         Command::Restore(args) => backup::restore(args, caller),
         Command::Contract(args) => contract::run(args, caller),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use axum::Router;
 use clap::Args;
+use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -23,6 +24,8 @@ use crate::config::{self, Config};
 use crate::contract;
 use crate::http::{self, Drained, Ending, Entrance, Limits, Proxies, Tls};
 use crate::start::{Plan, StartError, Started};
+use crate::store::StoreError;
+use crate::user::least_uuid_v7;
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -81,7 +84,8 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
         memory_kib = report.params.memory_kib, iterations = report.params.iterations, "password hashing is ready"
     );
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
-    let purging = tokio::spawn(purge(app.clone()));
+    let purging = tokio::spawn(purge(app.clone(), config.audit.keep));
+    let tidying = app.throttle.is_shared().then(|| tokio::spawn(tidy(app.clone())));
     tell_manager(NotifyState::Ready);
     let limits = limits(&config.limits);
     let admin =
@@ -92,16 +96,21 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let connections = app.metrics.connections.clone();
     let drained =
         http::serve_counted(listener, router, entrance(config, limits, tls), ending, &connections).await;
-    let left = config.shutdown_grace.saturating_sub(asked.await.context("waiting for a signal")?.elapsed());
+    let asked = asked.await.context("waiting for a signal")?;
+    let left = config.shutdown_grace.saturating_sub(asked.elapsed());
     app.tasks.close();
     let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
-    if let Some(fresh) = fresh {
-        fresh.abort();
+    for task in [fresh, tidying].into_iter().flatten() {
+        task.abort();
     }
     for serving in [redirect, admin].into_iter().flatten() {
         serving.end().await;
     }
     purging.abort();
+    let left = config.shutdown_grace.saturating_sub(asked.elapsed());
+    if !app.audit.close(left.max(LAST_WORDS)).await {
+        tracing::warn!("not all attempts could be recorded before the end");
+    }
     app.store.clone().close().await;
     app.passwords.close();
     tracing::info!(
@@ -113,19 +122,36 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     Ok(())
 }
 
+/// How long the record of attempts may take for its last rows when the grace is over.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 /// Removes what has expired, now and then. Nothing depends on it but the size of the database.
-async fn purge(app: Arc<App>) {
+async fn purge(app: Arc<App>, keep: Duration) {
     const PAUSE: Duration = Duration::from_secs(600);
     loop {
-        match app.store.purge(app.clock.now()).await {
+        let now = app.clock.now();
+        let oldest = least_uuid_v7(now.checked_sub(keep).unwrap_or(Timestamp::UNIX_EPOCH));
+        let purged = async { Ok(app.store.purge(now).await? + app.store.purge_attempts(oldest).await?) };
+        match purged.await {
             // More may be left.
             Ok(1..) => {}
             Ok(0) => tokio::time::sleep(PAUSE).await,
-            Err(error) => {
-                tracing::warn!(%error, "expired idempotency keys cannot be removed");
+            Err::<_, StoreError>(error) => {
+                tracing::warn!(%error, "expired idempotency keys and attempts cannot be removed");
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    }
+}
+
+/// Keeps what the processes share of rate limits small.
+async fn tidy(app: Arc<App>) {
+    const PAUSE: Duration = Duration::from_secs(5);
+    loop {
+        if let Err(error) = app.throttle.tidy().await {
+            tracing::warn!(%error, "expired rate limits cannot be removed");
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

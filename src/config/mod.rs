@@ -82,6 +82,8 @@ pub struct Config {
     pub idempotency: Idempotency,
     /// How often somebody may try to sign up.
     pub rates: Rates,
+    /// The record of attempts.
+    pub audit: Audit,
     /// What one client may use up.
     pub limits: Limits,
     /// How long a stop waits for what was accepted.
@@ -149,8 +151,21 @@ pub struct Rates {
     pub account: Option<Rate>,
     /// From everybody together.
     pub total: Option<Rate>,
-    /// How many networks, sites and names are remembered, each.
+    /// How many networks, sites and names are remembered, each; in all where they are shared.
     pub keys: usize,
+    /// Whether all processes on the database count together.
+    pub shared: bool,
+}
+
+/// The `audit.` keys.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Whether attempts are written to the store.
+    pub store: bool,
+    /// How long they are kept there.
+    pub keep: Duration,
+    /// How often a refusal has a row of its own; `None` is always.
+    pub refusals: Option<Rate>,
 }
 
 /// The `limits.` keys. No duration is zero.
@@ -259,7 +274,8 @@ impl Config {
                 breached: None,
             },
             idempotency: Idempotency { lifetime: nothing, window: nothing },
-            rates: Rates { network: None, site: None, account: None, total: None, keys: 0 },
+            rates: Rates { network: None, site: None, account: None, total: None, keys: 0, shared: false },
+            audit: Audit { store: false, keep: nothing, refusals: None },
             limits: Limits {
                 connections: 0,
                 body: Size::default(),

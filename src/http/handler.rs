@@ -1,27 +1,28 @@
 //! The five steps of a registration, written once for all contracts.
 
-use super::body::{BodyError, collect};
+mod receive;
+
+use super::body::collect;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
-use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
-use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
+use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Scene};
+use crate::idempotency::ReplayError;
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
-use crate::register::{RegisterError, SignUp, register};
+use crate::register::{Answer, RegisterError, SignUp, register, settle};
 use crate::steps::Step;
 use crate::store::StoreError;
-use crate::throttle::Throttled;
-use crate::token;
-use crate::user::{Key, Meaning, NewUser, Problem, uuid_v7};
+use crate::throttle::{Throttled, Tries};
+use crate::user::uuid_v7;
 use axum::body::Body;
 use axum::extract::State;
-use bytes::Bytes;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use receive::Stop;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -117,95 +118,64 @@ impl Exchange {
             return Ok(reply);
         }
         let throttle = &self.app.throttle;
-        if let Err(throttled) = throttle.arrival(&self.mounted.name, address(parts), self.app.clock.uptime())
-        {
-            let mut reply = self.throttled(&throttled);
-            if !is_read(parts, body, self.app.body_limit).await {
-                reply.headers.push((CONNECTION, CLOSE));
-            }
-            return Ok(reply);
-        }
-        let body = match collect(body, self.app.body_limit).await {
-            Ok(body) => body,
-            Err(BodyError::TooLarge { .. }) => {
-                let mut reply = self.plain(Outcome::TooLarge);
-                reply.headers.push((CONNECTION, CLOSE));
+        let arrival = throttle.arrival(&self.mounted.name, address(parts), self.app.clock.uptime());
+        let tries = match arrival {
+            Ok(tries) => tries,
+            Err(throttled) => {
+                let mut reply = self.throttled(&throttled);
+                if !is_read(parts, body, self.app.body_limit).await {
+                    reply.headers.push((CONNECTION, CLOSE));
+                }
                 return Ok(reply);
             }
-            Err(BodyError::TimedOut) => return Err(BodyGone),
-            Err(BodyError::Broken(_)) => {
-                let reason = "the body ended too early".to_owned();
-                return Ok(self.refuse(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));
-            }
         };
-        Ok(match self.understand(parts, &body).await {
-            Err(refusal) => self.refuse(refusal),
+        match self.receive(parts, body).await {
             Ok(sign_up) => {
                 self.app.steps.pass(Step::Understood);
-                self.register(sign_up).await
+                Ok(self.register(sign_up, tries).await)
             }
-        })
-    }
-
-    /// Steps 2 and 3: what was written, and what it means.
-    async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
-        let contract = &self.mounted.contract;
-        let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
-        let fields = contract.decode(request, &self.circumstances).await?;
-        let repeatable = self
-            .repeatable(parts, request, &fields)
-            .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
-        let submitted = contract.submitted(&fields);
-        let reveal = contract.register.reveal.password_sha256;
-        let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
-        let extras = contract.unique_extras(&fields);
-        match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
-            Ok(user) => Ok(SignUp {
-                mounted: self.mounted.clone(),
-                fields: Arc::new(fields),
-                user,
-                extras,
-                password_sha256,
-                circumstances: self.circumstances.clone(),
-                repeatable,
-            }),
-            Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
+            // What is refused is a try all the same, and whether it was one too many is said first.
+            Err(stop) => match settle(&self.app, tries).await {
+                Ok(()) => self.stopped(stop),
+                Err(error) => {
+                    let mut reply = self.refused(error);
+                    if !matches!(stop, Stop::Refused(_)) {
+                        reply.headers.push((CONNECTION, CLOSE));
+                    }
+                    Ok(reply)
+                }
+            },
         }
     }
 
-    /// How the request is recognised when it comes again. A contract that asks for a secret is called by other servers,
-    /// whose addresses mean nothing; otherwise a key is only good for the network that it came from.
-    fn repeatable(
-        &self,
-        parts: &Parts,
-        request: Request<'_>,
-        fields: &Fields,
-    ) -> Result<Option<Repeatable>, KeyError> {
-        let key = IdempotencyKey::of(&parts.headers)?;
-        if key.is_none() && !self.app.idempotency.has_window() {
-            return Ok(None);
+    fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
+        match stop {
+            Stop::Refused(refusal) => Ok(self.refuse(refusal)),
+            Stop::TooLate => Err(BodyGone),
+            Stop::TooLarge => {
+                let mut reply = self.plain(Outcome::TooLarge);
+                reply.headers.push((CONNECTION, CLOSE));
+                Ok(reply)
+            }
         }
-        let contract = &self.mounted.contract;
-        // Servers are told apart by their contract's secret, and people by their network.
-        let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
-        let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
-        let written = contract.written(request, fields);
-        let scope = [self.mounted.name.as_str(), &network];
-        Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
     }
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
     /// presence stays here, where a client that leaves takes it along.
-    async fn register(&self, sign_up: SignUp) -> Reply {
+    async fn register(&self, sign_up: SignUp, tries: Tries) -> Reply {
         let (exchange, fields) = (self.clone(), sign_up.fields.clone());
         let presence = self.app.passwords.presence();
         let claim = presence.claim();
         let task = self.app.tasks.spawn(async move {
-            let reply = match register(&exchange.app, sign_up, claim).await {
-                Ok(reply) => reply,
+            let reply = match register(&exchange.app, sign_up, tries, claim).await {
+                Ok(Answer { reply, user }) => {
+                    user.into_iter().for_each(|user| exchange.line.made(user));
+                    reply
+                }
                 // Nobody is there to read it, and nothing was done.
                 Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
-                Err(error) => exchange.refused(error, &fields),
+                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, &fields),
+                Err(error) => exchange.refused(error),
             };
             // Also when nobody is left to hear it.
             exchange.line.ends_with(&reply);
@@ -215,13 +185,12 @@ impl Exchange {
         task.await.unwrap_or_else(|_| self.failed(&Panicked))
     }
 
-    fn refused(&self, error: RegisterError, fields: &Fields) -> Reply {
+    fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
+        self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
+    }
+
+    fn refused(&self, error: RegisterError) -> Reply {
         match error {
-            RegisterError::Taken(kinds) => {
-                let contract = &self.mounted.contract;
-                let refusal = contract.taken(fields.clone(), &kinds, &self.circumstances);
-                self.refuse(refusal)
-            }
             RegisterError::Throttled(throttled) => self.throttled(&throttled),
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
             // A mistake of ours, whichever store has caught it.
@@ -310,17 +279,4 @@ fn seconds(time: Duration) -> u64 {
 /// Where a request comes from.
 fn address(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<Caller>().and_then(|caller| caller.address)
-}
-
-/// Unique values must fit the store's index.
-fn indexable(extras: &[(String, String)]) -> Result<(), Vec<Problem>> {
-    let too_long = extras.iter().filter(|(_, value)| value.len() > Key::MAX_BYTES);
-    let problems: Vec<Problem> = too_long
-        .filter_map(|(kind, _)| kind.parse::<Meaning>().ok())
-        .map(|meaning| Problem {
-            meaning,
-            reason: format!("the value is longer than {} bytes", Key::MAX_BYTES),
-        })
-        .collect();
-    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }

@@ -3,6 +3,7 @@
 use super::exchange::{Answer, with};
 use super::request::Outgoing;
 use crate::app::{App, Mounted, counted};
+use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::contract::Secrets;
 use crate::http::router;
@@ -87,6 +88,7 @@ impl Inside {
             ),
             breached: None,
             throttle: Throttle::none(),
+            audit: Audit::unstored(b"nobody looks anything up"),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,
             contracts,

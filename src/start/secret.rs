@@ -16,21 +16,11 @@ pub(super) fn token_secret(
     clock: &Clock,
     warnings: &mut Vec<String>,
 ) -> Result<Vec<u8>, StartError> {
-    if let Some(secret) = &config.token_secret {
-        return Ok(secret.expose().to_vec());
+    if let Some(secret) = known_secret(config, url)? {
+        return Ok(secret);
     }
-    let path = url
-        .sqlite_path()
-        .map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"));
+    let path = kept_in(url);
     let failed = |source| StartError::Secret { path: path.clone(), source };
-    match fs::read(&path) {
-        Ok(bytes) if bytes.trim_ascii().len() >= Config::TOKEN_SECRET_BYTES => {
-            return Ok(bytes.trim_ascii().to_vec());
-        }
-        Ok(_) => return Err(failed(io::Error::other("it is shorter than 32 bytes"))),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(failed(error)),
-    }
     let secret: String = clock.random::<32>().iter().map(|b| format!("{b:02x}")).collect();
     match create(&path, &secret, clock) {
         Ok(()) => {
@@ -47,6 +37,31 @@ pub(super) fn token_secret(
         }
         Err(error) => Err(failed(error)),
     }
+}
+
+/// The same for who only looks: `None` where there is none yet.
+///
+/// # Errors
+/// [`StartError::Secret`] when it is there and cannot be read.
+pub fn known_secret(config: &Config, url: &DatabaseUrl) -> Result<Option<Vec<u8>>, StartError> {
+    if let Some(secret) = &config.token_secret {
+        return Ok(Some(secret.expose().to_vec()));
+    }
+    let path = kept_in(url);
+    match fs::read(&path) {
+        Ok(bytes) if bytes.trim_ascii().len() >= Config::TOKEN_SECRET_BYTES => {
+            Ok(Some(bytes.trim_ascii().to_vec()))
+        }
+        Ok(_) => Err(StartError::Secret { path, source: io::Error::other("it is shorter than 32 bytes") }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(StartError::Secret { path, source }),
+    }
+}
+
+/// Where a generated one is kept.
+fn kept_in(url: &DatabaseUrl) -> PathBuf {
+    url.sqlite_path()
+        .map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"))
 }
 
 /// Writes a file that only its owner can read, whole or not at all: it is written beside its place and linked there.

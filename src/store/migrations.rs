@@ -15,14 +15,16 @@ pub(super) const HISTORY: &str = "vestibule_migrations";
 /// How often a failed migration is tried: each failure can mean that another instance was faster.
 pub(super) const ATTEMPTS: usize = 5;
 
-const SQLITE: [(&str, &str); 2] = [
+const SQLITE: [(&str, &str); 3] = [
     ("V1__users", include_str!("../../migrations/sqlite/0001_users.sql")),
     ("V2__idempotency", include_str!("../../migrations/sqlite/0002_idempotency.sql")),
+    ("V3__audit_and_limits", include_str!("../../migrations/sqlite/0003_audit_and_limits.sql")),
 ];
 
-const POSTGRES: [(&str, &str); 2] = [
+const POSTGRES: [(&str, &str); 3] = [
     ("V1__users", include_str!("../../migrations/postgres/0001_users.sql")),
     ("V2__idempotency", include_str!("../../migrations/postgres/0002_idempotency.sql")),
+    ("V3__audit_and_limits", include_str!("../../migrations/postgres/0003_audit_and_limits.sql")),
 ];
 
 /// The highest schema number that this program knows.

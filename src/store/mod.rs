@@ -12,9 +12,11 @@
 //! - Opening refuses what is not this program's: an empty, foreign, damaged or newer database.
 
 mod account;
+mod attempt;
 mod backup;
 mod error;
 mod event;
+mod limit;
 mod lookups;
 mod migrations;
 mod postgres;
@@ -24,15 +26,18 @@ mod url;
 pub use account::{
     AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Who,
 };
+pub use attempt::{Attempt, Attempts, Claimed, NameDigest};
 pub use backup::{BackupError, Copied};
 pub use error::{Fault, OpenError, RegisterError, StoreError};
 pub use event::{Event, Events};
+pub use limit::{Take, Taken};
 pub use url::{DatabaseUrl, UrlError};
 
 use crate::steps::Steps;
 use crate::user::{Key, User};
 use jiff::Timestamp;
 use std::path::Path;
+use uuid::Uuid;
 
 /// A constant SQL statement. The type's name is how a test finds every one of them.
 type Sql = &'static str;
@@ -140,6 +145,65 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.purge(now).await,
             Store::Postgres(store) => store.purge(now).await,
+        }
+    }
+
+    /// Writes attempts down, durably and all or none; those whose ids are there already are left out.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn record(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        match self {
+            Store::Sqlite(store) => store.record(attempts).await,
+            Store::Postgres(store) => store.record(&attempts).await,
+        }
+    }
+
+    /// What was written down, in the order of the ids.
+    ///
+    /// # Errors
+    /// When the database does not answer or a stored value cannot be read.
+    pub async fn attempts(&self, wanted: &Attempts) -> Result<Vec<Attempt>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.attempts(wanted).await,
+            Store::Postgres(store) => store.attempts(wanted).await,
+        }
+    }
+
+    /// Removes attempts with an id below `before`, at most a thousand, and counts them.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge_attempts(&self, before: Uuid) -> Result<usize, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.purge_attempts(before).await,
+            Store::Postgres(store) => store.purge_attempts(before).await,
+        }
+    }
+
+    /// Counts tries against the limits that all processes on the database share, at most five in one go and in this
+    /// order, up to the first that comes too soon. Each is decided and counted in one step by the database's clock, so
+    /// that however many ask at once, as many are let in as the rate says. `room` is whether new buckets may be made.
+    ///
+    /// What is counted need not survive a crash, and makes nothing else less durable.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn take(&self, takes: Vec<Take>, room: bool) -> Result<Taken, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.take(takes, room).await,
+            Store::Postgres(store) => store.take(&takes, room).await,
+        }
+    }
+
+    /// Removes expired buckets of shared limits, at most a thousand: how many there were, and how many were removed.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn purge_limits(&self) -> Result<(usize, usize), StoreError> {
+        match self {
+            Store::Sqlite(store) => store.purge_limits().await,
+            Store::Postgres(store) => store.purge_limits().await,
         }
     }
 

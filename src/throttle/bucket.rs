@@ -3,11 +3,11 @@
 use crate::config::Rate;
 
 /// A moment or a length of time, in microseconds.
-pub(super) type Micros = u64;
+pub type Micros = u64;
 
 /// What a try is held against.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Bucket {
+pub struct Bucket {
     /// From one try to the next at the steady rate; never zero.
     pub(super) interval: Micros,
     /// How far ahead of the steady rate the tries may be.
@@ -15,7 +15,8 @@ pub(super) struct Bucket {
 }
 
 impl Bucket {
-    pub(super) fn new(rate: Rate) -> Bucket {
+    /// The bucket of a rate.
+    pub fn new(rate: Rate) -> Bucket {
         // A rate has at most a million tries in a second, so no interval is zero.
         let interval = (rate.per.as_micros() as Micros / Micros::from(rate.count)).max(1);
         Bucket { interval, tolerance: interval * Micros::from(rate.burst - 1) }
@@ -25,7 +26,7 @@ impl Bucket {
     ///
     /// # Errors
     /// After how long a try would be let in.
-    pub(super) fn take(&self, end: Micros, now: Micros) -> Result<Micros, Micros> {
+    pub fn take(&self, end: Micros, now: Micros) -> Result<Micros, Micros> {
         let end = end.max(now);
         match (end - now).checked_sub(self.tolerance) {
             None | Some(0) => Ok(end + self.interval),

@@ -48,7 +48,8 @@ impl Table {
 
     /// One try of this key.
     pub(super) fn take(&self, key: &impl Hash, bucket: &Bucket, now: Micros) -> Result<(), Refused> {
-        self.with(key, |part, hash| {
+        let hash = self.hash(key);
+        self.with(hash, |part| {
             match part.ends.get_mut(&hash) {
                 Some(end) => *end = bucket.take(*end, now).map_err(Refused::Wait)?,
                 None => {
@@ -61,16 +62,29 @@ impl Table {
         })
     }
 
+    /// What stands for a key here.
+    pub(super) fn hash(&self, key: &impl Hash) -> u64 {
+        self.hasher.hash_one(key)
+    }
+
+    /// The tries of a known key fill the time up to `end`, as somebody knows who counts those of others, too.
+    pub(super) fn learn(&self, hash: u64, end: Micros) {
+        self.with(hash, |part| {
+            if let Some(known) = part.ends.get_mut(&hash) {
+                *known = end;
+            }
+        });
+    }
+
     /// How many keys are remembered, expired ones among them.
     pub(super) fn len(&self) -> usize {
         self.parts.iter().map(|part| part.lock().unwrap_or_else(PoisonError::into_inner).ends.len()).sum()
     }
 
-    fn with<T>(&self, key: &impl Hash, work: impl FnOnce(&mut Part, u64) -> T) -> T {
-        let hash = self.hasher.hash_one(key);
+    fn with<T>(&self, hash: u64, work: impl FnOnce(&mut Part) -> T) -> T {
         // The map below uses other bits of another hash.
         let part = &self.parts[hash as usize % PARTS];
-        work(&mut part.lock().unwrap_or_else(PoisonError::into_inner), hash)
+        work(&mut part.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -40,6 +40,13 @@ pub fn uuid_v7(at: Timestamp, random: [u8; 10]) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid()
 }
 
+/// The least UUID of version 7 that a moment can have: all of that moment or later are above it, as are those of any later
+/// moment.
+pub fn least_uuid_v7(at: Timestamp) -> Uuid {
+    let milliseconds = u128::try_from(at.as_millisecond()).unwrap_or_default();
+    Uuid::from_u128(milliseconds << 80)
+}
+
 /// A MongoDB-like ObjectId as 24 lower-case hexadecimal digits: four bytes of seconds since 1970, big-endian, and
 /// eight random ones. A time before 1970 counts as 1970; the seconds start again at 0 in February 2106.
 pub fn object_id(at: Timestamp, random: [u8; 8]) -> String {
@@ -80,5 +87,15 @@ mod tests {
         assert_eq!(object_id(at("2020-09-13T12:26:40Z"), random), "5f5e100000010203040506ff");
         assert_eq!(object_id(at("1969-01-01T00:00:00Z"), random), "0000000000010203040506ff");
         assert_eq!(object_id(at("2106-02-07T06:28:16Z"), random), "0000000000010203040506ff");
+    }
+
+    #[test]
+    fn the_least_uuid_of_a_moment_is_not_above_any_of_it() {
+        let (moment, before) = (at("2026-11-21T10:00:00.123Z"), at("2026-11-21T10:00:00.122Z"));
+        let clock = crate::clock::Clock::system();
+        for _ in 0..100 {
+            assert!(least_uuid_v7(moment) <= uuid_v7(moment, clock.random()));
+            assert!(least_uuid_v7(moment) > uuid_v7(before, clock.random()));
+        }
     }
 }

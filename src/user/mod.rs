@@ -20,7 +20,7 @@ mod username;
 
 pub use common::{Weakness, weakness};
 pub use email::{Email, EmailError};
-pub use id::{IdKind, object_id, uuid_v7};
+pub use id::{IdKind, least_uuid_v7, object_id, uuid_v7};
 pub use meaning::{Meaning, UnknownMeaning};
 pub use new_user::{Extra, NewUser, Problem, Submitted};
 pub use password::{Password, PasswordError};

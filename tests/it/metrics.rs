@@ -12,9 +12,11 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 20] = [
+const FAMILIES: [(&str, &str); 22] = [
     ("vestibule_accounts_unheard", "counter"),
     ("vestibule_answers_repeated", "counter"),
+    ("vestibule_audit_dropped", "counter"),
+    ("vestibule_audit_written", "counter"),
     ("vestibule_build", "info"),
     ("vestibule_connections_accepted", "counter"),
     ("vestibule_connections_failed", "counter"),

@@ -4,8 +4,10 @@
 //! session, so it also runs behind a pooler that hands sessions around, and no cached plan goes stale when the
 //! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
 
+mod attempts;
 mod events;
 mod fault;
+mod limits;
 mod open;
 mod read;
 mod register;
@@ -18,12 +20,13 @@ use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
 use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
 
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::PostgresServer;
-use super::{Event, Events, Opening, Sql};
+use super::{Attempt, Attempts, Event, Events, Opening, Sql, Take, Taken};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
@@ -34,6 +37,8 @@ const STATEMENTS: &[&[Sql]] = &[
     register::STATEMENTS,
     renew::STATEMENTS,
     repeat::STATEMENTS,
+    attempts::STATEMENTS,
+    limits::STATEMENTS,
 ];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
@@ -86,6 +91,26 @@ impl Postgres {
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         repeat::purge(self, now).await
+    }
+
+    pub(super) async fn record(&self, attempts: &[Attempt]) -> Result<(), StoreError> {
+        attempts::record(self, attempts).await
+    }
+
+    pub(super) async fn attempts(&self, wanted: &Attempts) -> Result<Vec<Attempt>, StoreError> {
+        attempts::attempts(self, wanted).await
+    }
+
+    pub(super) async fn purge_attempts(&self, before: Uuid) -> Result<usize, StoreError> {
+        attempts::purge(self, before).await
+    }
+
+    pub(super) async fn take(&self, takes: &[Take], room: bool) -> Result<Taken, StoreError> {
+        limits::take(self, takes, room).await
+    }
+
+    pub(super) async fn purge_limits(&self) -> Result<(usize, usize), StoreError> {
+        limits::purge(self).await
     }
 
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {

@@ -1,8 +1,10 @@
 //! The store in one SQLite file: a single writer thread that commits in groups, and a few readers.
 
+mod attempts;
 mod backup;
 mod events;
 mod file;
+mod limits;
 mod open;
 mod read;
 mod register;
@@ -15,12 +17,13 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::account::{Kept, NewAccount, Sealed, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::SqliteFile;
-use super::{BackupError, Copied, Event, Events, Opening, Sql};
+use super::{Attempt, Attempts, BackupError, Copied, Event, Events, Opening, Sql, Take, Taken};
 use crate::steps::Steps;
 use crate::user::{Key, User};
 use read::Readers;
@@ -36,6 +39,8 @@ const STATEMENTS: &[&[Sql]] = &[
     register::STATEMENTS,
     renew::STATEMENTS,
     repeat::STATEMENTS,
+    attempts::STATEMENTS,
+    limits::STATEMENTS,
 ];
 
 /// An open SQLite file.
@@ -99,6 +104,40 @@ impl Sqlite {
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.write(move |connection| repeat::purge(connection, now)).await
+    }
+
+    pub(super) async fn record(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {
+        self.write(move |connection| attempts::record(connection, &attempts)).await
+    }
+
+    pub(super) async fn attempts(&self, wanted: &Attempts) -> Result<Vec<Attempt>, StoreError> {
+        let wanted = wanted.clone();
+        self.0.readers.read(move |connection| attempts::attempts(connection, &wanted)).await
+    }
+
+    pub(super) async fn purge_attempts(&self, before: Uuid) -> Result<usize, StoreError> {
+        self.write(move |connection| attempts::purge(connection, before)).await
+    }
+
+    pub(super) async fn take(&self, takes: Vec<Take>, room: bool) -> Result<Taken, StoreError> {
+        self.jot(move |connection| limits::take(connection, &takes, room)).await
+    }
+
+    pub(super) async fn purge_limits(&self) -> Result<(usize, usize), StoreError> {
+        // Counting reads the whole table, which must not hold the writer up.
+        let (buckets, expired) = self.0.readers.read(|connection| Ok(limits::count(connection)?)).await?;
+        let purged = if expired > 0 { self.jot(limits::purge).await? } else { 0 };
+        Ok((buckets, purged))
+    }
+
+    /// Writes something that a crash may undo.
+    async fn jot<R: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> rusqlite::Result<R> + Send + 'static,
+    ) -> Result<R, StoreError> {
+        let (work, answer) = Write::new(write);
+        self.0.writer.send(Box::new(work.not_durable())).await?;
+        answer.await.unwrap_or(Err(StoreError::Closed))
     }
 
     /// Writes something that is not an account, durably.

@@ -18,6 +18,11 @@ use crate::steps::{Step, Steps};
 /// The most that one commit holds, so that the first of a group does not wait long for the last.
 const GROUP: usize = 256;
 
+/// How a commit of a group goes to the disk. In a write-ahead log NORMAL leaves the sync to a later commit or to the
+/// checkpoint: the order of commits is kept, and a crash can undo only the last of them.
+const SYNCED: &str = "PRAGMA synchronous = FULL";
+const UNSYNCED: &str = "PRAGMA synchronous = NORMAL";
+
 /// How many may wait for the writer; more wait to be let in.
 const QUEUE: usize = 1024;
 
@@ -29,6 +34,11 @@ pub(super) trait Work: Send {
     /// Does the work in the group's transaction, undoing on refusal all that it wrote, and keeps its own outcome.
     /// An error means that it could not undo or keep its part: then nothing of the group may be committed.
     fn perform(&mut self, transaction: &mut Transaction<'_>) -> rusqlite::Result<()>;
+
+    /// Whether its outcome may be told only when it is on the disk.
+    fn is_durable(&self) -> bool {
+        true
+    }
 
     /// Tells the outcome; called once, after the group's commit has returned or the group has failed.
     fn answer(self: Box<Self>, committed: Result<(), GroupError>);
@@ -46,6 +56,7 @@ pub(super) enum GroupError {
 /// Work that can only fail as a whole.
 pub(super) struct Write<R, F> {
     write: Option<F>,
+    durable: bool,
     outcome: Option<Result<R, StoreError>>,
     reply: oneshot::Sender<Result<R, StoreError>>,
 }
@@ -53,7 +64,12 @@ pub(super) struct Write<R, F> {
 impl<R, F: FnOnce(&Connection) -> rusqlite::Result<R>> Write<R, F> {
     pub(super) fn new(write: F) -> (Self, oneshot::Receiver<Result<R, StoreError>>) {
         let (reply, answer) = oneshot::channel();
-        (Write { write: Some(write), outcome: None, reply }, answer)
+        (Write { write: Some(write), durable: true, outcome: None, reply }, answer)
+    }
+
+    /// The same, and a crash may undo it.
+    pub(super) fn not_durable(self) -> Self {
+        Write { durable: false, ..self }
     }
 }
 
@@ -72,6 +88,10 @@ impl<R: Send, F: FnOnce(&Connection) -> rusqlite::Result<R> + Send> Work for Wri
             }
         }
         Ok(())
+    }
+
+    fn is_durable(&self) -> bool {
+        self.durable
     }
 
     fn answer(self: Box<Self>, committed: Result<(), GroupError>) {
@@ -145,6 +165,9 @@ fn run(mut connection: Connection, mut waiting: mpsc::Receiver<Box<dyn Work>>, s
 /// Writes a group in one transaction. `Ok` only after COMMIT has returned, which is after the sync.
 fn commit(connection: &mut Connection, group: &mut [Box<dyn Work>], steps: &Steps) -> Result<(), GroupError> {
     let lost = |error: rusqlite::Error| GroupError::Lost(error.into());
+    // One that must be durable has the whole log synced, what others left unsynced before it included.
+    let durable = group.iter().any(|work| work.is_durable());
+    connection.execute_batch(if durable { SYNCED } else { UNSYNCED }).map_err(lost)?;
     let mut transaction =
         connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(lost)?;
     for work in group {
@@ -228,6 +251,30 @@ mod tests {
         let lost = commit_all(&mut connection, &[insert, "ROLLBACK", insert]);
         assert!(matches!(lost, Err(GroupError::Lost(_))), "{lost:?}");
         assert_eq!(rows(&connection), 0);
+    }
+
+    #[test]
+    fn only_a_group_without_anything_durable_is_not_synced() {
+        let mut connection = table();
+        let synchronous = |connection: &Connection| -> i64 {
+            connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).expect("an answer")
+        };
+        fn write(connection: &Connection) -> rusqlite::Result<usize> {
+            connection.execute("INSERT INTO t DEFAULT VALUES", [])
+        }
+        let note = || Box::new(Write::new(write).0.not_durable()) as Box<dyn Work>;
+        let account = || Box::new(Write::new(write).0) as Box<dyn Work>;
+        let (normal, full) = (1, 2);
+        for (mut group, expected) in [
+            (vec![note(), note()], normal),
+            (vec![account()], full),
+            (vec![note()], normal),
+            (vec![note(), account(), note()], full),
+        ] {
+            commit(&mut connection, &mut group, &Steps::none()).expect("committed");
+            assert_eq!(synchronous(&connection), expected);
+        }
+        assert_eq!(rows(&connection), 7);
     }
 
     #[test]

@@ -75,7 +75,8 @@ async fn run(database: &Database, format: &str) {
     written.extend(over_http2(database, format).await);
     files(folder.path(), &mut written);
     let rows = everything_stored(database).await;
-    for at_least in [ADDRESS, "$argon2id$v=19$m=19456,t=2,p=1,keyid=YmlyZA$", "user.registered"] {
+    const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1,keyid=YmlyZA$";
+    for at_least in [ADDRESS, HASH, "user.registered", "unsupported_media_type"] {
         assert!(rows.contains(at_least), "the rows were not looked at: {rows}");
     }
     written.push(("the database, row by row".to_owned(), rows.into_bytes()));
@@ -85,6 +86,8 @@ async fn run(database: &Database, format: &str) {
         &["user", "show", "1", "--json"],
         &["events", "tail"],
         &["events", "tail", "--json"],
+        &["audit", "--limit", "1000"],
+        &["audit", "--limit", "1000", "--json"],
     ] {
         let ended = Vestibule::new(command).on(database).run();
         assert!(ended.code == Some(0) && !ended.out.is_empty(), "{command:?}: {}", ended.err);
@@ -96,9 +99,9 @@ async fn run(database: &Database, format: &str) {
     assert!(found.is_empty(), "{found:#?}");
 
     // People are in the database alone.
-    for (place, bytes) in
-        written.iter().filter(|(place, _)| place.starts_with("standard") || place == "/metrics")
-    {
+    for (place, bytes) in written.iter().filter(|(place, _)| {
+        ["standard", "/metrics", "vestibule audit"].iter().any(|told| place.starts_with(told))
+    }) {
         let text = String::from_utf8_lossy(bytes);
         assert!(!text.contains(ADDRESS), "{place} tells who signed up");
         assert!(!text.contains("argon2id$"), "{place} has a hash");
@@ -139,7 +142,14 @@ fn main_server(database: &Database, format: &str) -> Vestibule {
         .env("VESTIBULE_SECRETS_APP", &secret("app-secret"))
         .with(&["--set", &format!("log.format={format}"), "--set", "log.level=trace"])
         .with(&["--set", "admin_listen=127.0.0.1:0", "--set", "limits.body_timeout=1s"])
-        .with(&["--set", "passwords.deadline=100s"]);
+        .with(&[
+            "--set",
+            "passwords.deadline=100s",
+            "--set",
+            "audit.store=true",
+            "--set",
+            "rates.shared=true",
+        ]);
     SERVED.iter().fold(serve, |serve, contract| serve.with(&["--contract", contract]))
 }
 

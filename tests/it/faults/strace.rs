@@ -54,13 +54,23 @@ fn tracing(trace: &Path) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_success_is_told_after_the_sync_of_its_row() {
+    success_comes_after_the_sync(&[]).await;
+}
+
+/// Shared limits are written without a sync, by the same thread and into the same log.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_success_is_told_after_the_sync_also_with_shared_limits_and_a_record() {
+    success_comes_after_the_sync(&["--set", "rates.shared=true", "--set", "audit.store=true"]).await;
+}
+
+async fn success_comes_after_the_sync(more: &[&str]) {
     if !is_wanted() {
         return;
     }
     let (database, folder, load) = (Database::sqlite(), Folder::new(), Load::new());
     let trace = folder.path().join("trace");
     let arguments = ["--contract", "knex", "--set", "passwords.deadline=100s"];
-    let server = Vestibule::serve(&database).with(&arguments).under(&tracing(&trace)).start();
+    let server = Vestibule::serve(&database).with(&arguments).with(more).under(&tracing(&trace)).start();
     load.run(server.address, 8, SIGN_UPS).await;
     let traced = first_process(&trace);
     kill_process(traced, Signal::TERM).expect("the traced process is there");

@@ -1,5 +1,6 @@
 //! Who does not get in: too many tries, passwords that everybody knows.
 
 mod h6_rates;
+mod h6_shared;
 mod p4_breached;
 mod p_passwords;

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::util::MapRequestLayer;
 use vestibule::app::{App, Mounted, counted};
+use vestibule::audit::Audit;
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
@@ -101,6 +102,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
         breached: None,
         throttle: Throttle::none(),
+        audit: Audit::unstored(b"a secret for tests"),
         store,
         contracts,
         secrets: Arc::new(secrets),

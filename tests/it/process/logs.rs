@@ -11,7 +11,7 @@ on_both! {
     no_client_can_forge_a_line
 }
 
-fn requests(log: &str) -> Vec<Value> {
+pub(super) fn requests(log: &str) -> Vec<Value> {
     let lines =
         log.lines().map(|line| serde_json::from_str::<Value>(line).unwrap_or_else(|e| panic!("{e}: {line}")));
     lines.filter(|line| line["message"] == "request").collect()
@@ -47,15 +47,15 @@ async fn every_request_has_one_line_with_its_id(database: &Database) {
     assert_eq!(ids.len(), told.len(), "ids are unique");
 }
 
-async fn no_client_can_forge_a_line(database: &Database) {
-    let server = Vestibule::serve(database).with(&["--set", "log.level=debug"]).start();
+/// Requests that would like to be lines of a log. Three of them are none at all.
+pub(super) fn hostile() -> Vec<Vec<u8>> {
     let forged = r#"{"level":"ERROR","message":"forged"}"#;
     let escaped = "%0a%0d%1b[31mforged%00";
     let body = format!(
         r#"{{"email":"\n{}\u001b[2J@example.com","password":"\r\n\u001bforged","forged\n":1}}"#,
         forged.replace('"', "\\\"")
     );
-    let hostile = [
+    vec![
         post(&format!("/nowhere{escaped}"), "{}"),
         post(&format!("/knex/users?{escaped}"), &body),
         post(
@@ -73,7 +73,12 @@ async fn no_client_can_forge_a_line(database: &Database) {
         b"POST /knex/users\x1b[31m HTTP/1.1\r\nhost: forged\r\n\r\n".to_vec(),
         b"POST /knex/users HTTP/1.1\r\nhost: a\r\nx: \x1b[31mforged\r\n\r\n".to_vec(),
         b"FORGED\nlines HTTP/1.1\r\n\r\n".to_vec(),
-    ];
+    ]
+}
+
+async fn no_client_can_forge_a_line(database: &Database) {
+    let server = Vestibule::serve(database).with(&["--set", "log.level=debug"]).start();
+    let hostile = hostile();
     let mut answered = 0;
     for request in &hostile {
         let reply = server.connect().await.ask(request).await;
@@ -88,8 +93,7 @@ async fn no_client_can_forge_a_line(database: &Database) {
     assert!(!log.contains(|c: char| c.is_control() && c != '\n'), "{log:?}");
 
     let server = Vestibule::serve(database).with(&["--set", "log.format=human"]).start();
-    let request = post(&format!("/nowhere{escaped}"), "{}");
-    server.connect().await.ask(&request).await;
+    server.connect().await.ask(&hostile[0]).await;
     let log = server.stop().0.err;
     assert!(!log.contains("forged") && !log.contains(|c: char| c.is_control() && c != '\n'), "{log:?}");
     assert!(log.contains(" contract=- outcome=not_found status=404 "), "{log}");

@@ -1,5 +1,6 @@
 //! The built program from outside: its command line, its sockets, its files, its signals.
 
+mod audit;
 mod backups;
 mod configuration;
 mod events;

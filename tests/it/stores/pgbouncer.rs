@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use vestibule::store::{DatabaseUrl, Opening, RegisterError, Store, Who};
+use vestibule::store::{Attempt, Attempts, DatabaseUrl, Opening, RegisterError, Store, Who};
 
 use super::accounts::{account, all_at_once, key};
+use super::attempts::attempt;
+use super::limits::{hourly, let_in_at_once};
 use crate::harness::folder::Folder;
 use crate::harness::postgres::{Database, number};
 
@@ -58,7 +60,7 @@ impl Bouncer {
         let url = DatabaseUrl::parse(&self.url(database)).expect("a database URL");
         let socket: PathBuf = self.folder.path().join(".s.PGSQL.6432");
         let listening = async {
-            while !socket.exists() {
+            while tokio::net::UnixStream::connect(&socket).await.is_err() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
@@ -121,6 +123,14 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
         let (there, free) = (key("email", "u8@example.com"), key("email", "free@example.com"));
         assert_eq!(store.collisions(&[free, there.clone()]).await.expect("an answer"), [there]);
     }
+    let ten = hourly(1, 10);
+    assert_eq!(let_in_at_once(&[store.clone(), second.clone(), third.clone()], 90, ten).await, 10);
+    assert_eq!(store.purge_limits().await.expect("purged"), (1, 0));
+    let attempts: Vec<Attempt> = (0..300).map(attempt).collect();
+    store.record(attempts.clone()).await.expect("recorded");
+    let wanted = Attempts { limit: 1000, ..Attempts::default() };
+    assert_eq!(third.attempts(&wanted).await.expect("an answer"), attempts);
+    assert_eq!(second.purge_attempts(attempts[299].id).await.expect("purged"), 299);
     let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert!(number(&database.url, sessions).await <= SESSIONS as i64, "three stores shared them");
     for store in [store, second, third] {

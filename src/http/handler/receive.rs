@@ -1,0 +1,107 @@
+//! Steps 1 to 3 of a registration: the body, what was written in it, and what it means.
+
+use super::Exchange;
+use crate::contract::{Fields, Outcome, Refusal, Request};
+use crate::http::body::{BodyError, collect};
+use crate::http::caller::Caller;
+use crate::idempotency::{IdempotencyKey, KeyError, Repeatable};
+use crate::register::SignUp;
+use crate::store::Claimed;
+use crate::token;
+use crate::user::{Key, Meaning, NewUser, Problem};
+use axum::body::Body;
+use bytes::Bytes;
+use http::request::Parts;
+use std::sync::Arc;
+
+/// Why a request comes to no sign-up.
+pub(super) enum Stop {
+    Refused(Refusal),
+    TooLarge,
+    TooLate,
+}
+
+impl Exchange {
+    /// The sign-up that a request asks for.
+    pub(super) async fn receive(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
+        let body = match collect(body, self.app.body_limit).await {
+            Ok(body) => body,
+            Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),
+            Err(BodyError::TimedOut) => return Err(Stop::TooLate),
+            Err(BodyError::Broken(_)) => {
+                let reason = "the body ended too early".to_owned();
+                return Err(Stop::Refused(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));
+            }
+        };
+        let understood = self.understand(parts, &body).await;
+        let audit = &self.app.audit;
+        self.line.claims(match &understood {
+            Ok(SignUp { user, .. }) => audit.claimed(user.email.as_ref(), user.username.as_ref()),
+            Err(Refusal { fields: Some(fields), .. }) => {
+                let written = self.mounted.contract.submitted(fields);
+                audit.written(written.email.as_deref(), written.username.as_deref())
+            }
+            Err(_) => Claimed::default(),
+        });
+        understood.map_err(Stop::Refused)
+    }
+
+    async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
+        let contract = &self.mounted.contract;
+        let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
+        let fields = contract.decode(request, &self.circumstances).await?;
+        let repeatable = self
+            .repeatable(parts, request, &fields)
+            .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
+        let submitted = contract.submitted(&fields);
+        let reveal = contract.register.reveal.password_sha256;
+        let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
+        let extras = contract.unique_extras(&fields);
+        match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
+            Ok(user) => Ok(SignUp {
+                mounted: self.mounted.clone(),
+                fields: Arc::new(fields),
+                user,
+                extras,
+                password_sha256,
+                circumstances: self.circumstances.clone(),
+                repeatable,
+            }),
+            Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
+        }
+    }
+
+    /// How the request is recognised when it comes again. A contract that asks for a secret is called by other servers,
+    /// whose addresses mean nothing; otherwise a key is only good for the network that it came from.
+    fn repeatable(
+        &self,
+        parts: &Parts,
+        request: Request<'_>,
+        fields: &Fields,
+    ) -> Result<Option<Repeatable>, KeyError> {
+        let key = IdempotencyKey::of(&parts.headers)?;
+        if key.is_none() && !self.app.idempotency.has_window() {
+            return Ok(None);
+        }
+        let contract = &self.mounted.contract;
+        // Servers are told apart by their contract's secret, and people by their network.
+        let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
+        let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
+        let written = contract.written(request, fields);
+        let scope = [self.mounted.name.as_str(), &network];
+        Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
+    }
+}
+
+/// Unique values must fit the store's index.
+fn indexable(extras: &[(String, String)]) -> Result<(), Vec<Problem>> {
+    let too_long = extras.iter().filter(|(_, value)| value.len() > Key::MAX_BYTES);
+    let problems: Vec<Problem> = too_long
+        .filter_map(|(kind, _)| kind.parse::<Meaning>().ok())
+        .map(|meaning| Problem {
+            meaning,
+            reason: format!("the value is longer than {} bytes", Key::MAX_BYTES),
+        })
+        .collect();
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
