@@ -13,6 +13,7 @@ use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::proof::Proofs;
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
@@ -79,6 +80,7 @@ impl<'l> Plan<'l> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
+        check.proof(&contracts);
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
         let breached = check.breached();
         check.memory(memory::Ceiling::of_process());
@@ -122,6 +124,7 @@ impl<'l> Plan<'l> {
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
+            proofs: Arc::new(Proofs::new(&secret, config.proof)),
             throttle: Throttle::new(&config.rates),
             store,
             contracts,

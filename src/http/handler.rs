@@ -3,6 +3,7 @@
 use super::body::{BodyError, collect};
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
+use super::challenge;
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
@@ -10,7 +11,7 @@ use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Request, Scene};
 use crate::idempotency::{IdempotencyKey, KeyError, Repeatable, ReplayError};
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
-use crate::register::{RegisterError, SignUp, register};
+use crate::register::{RegisterError, SignUp, register, repeated};
 use crate::steps::Step;
 use crate::store::StoreError;
 use crate::throttle::Throttled;
@@ -43,10 +44,14 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let app = server.app.clone();
-    let circumstances = circumstances(&app, &parts);
+    let mut circumstances = circumstances(&app, &parts);
     let request_id = circumstances.request_id.clone();
     let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
+    let challenging = server.routes.challenge(parts.uri.path(), parts.uri.query());
+    if let Some(mounted) = challenging.filter(|_| here.is_empty() || challenge::is_read_of(&parts.method)) {
+        return challenge::answer(&app, mounted, parts, body).await;
+    }
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
         let line = Line::new(&app, &circumstances, caller, None);
         line.ends("not_found", 404);
@@ -58,6 +63,7 @@ pub(super) async fn answer(
         return guarded(response, &request_id);
     };
     let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
+    circumstances.proof = app.proof(&mounted);
     let exchange = Exchange { app, mounted, circumstances, line };
     // A panic is an answer, too.
     let ran = caught(exchange.run(&parts, body)).await;
@@ -91,6 +97,7 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
         breached: app.breached.clone(),
+        proof: None,
     }
 }
 
@@ -139,6 +146,7 @@ impl Exchange {
             }
         };
         Ok(match self.understand(parts, &body).await {
+            Err(refusal) if refusal.may_have_passed() => self.unproven(parts, &body, refusal).await,
             Err(refusal) => self.refuse(refusal),
             Ok(sign_up) => {
                 self.app.steps.pass(Step::Understood);
@@ -155,6 +163,10 @@ impl Exchange {
         let repeatable = self
             .repeatable(parts, request, &fields)
             .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
+        // The rules have found it right; where their conditions spared it, it need not be.
+        let asked = self.circumstances.proof.as_ref();
+        let proof = asked
+            .and_then(|asked| asked.judge(contract.proof(&fields), self.circumstances.now).ok().flatten());
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
@@ -166,10 +178,25 @@ impl Exchange {
                 user,
                 extras,
                 password_sha256,
+                proof,
                 circumstances: self.circumstances.clone(),
                 repeatable,
             }),
             Err(problems) => Err(contract.misunderstood(fields, &problems, &self.circumstances)),
+        }
+    }
+
+    /// The repetition of a request under its idempotency key gets its answer, though its proof of work has expired since, or
+    /// was not asked for then.
+    async fn unproven(&self, parts: &Parts, body: &Bytes, refusal: Refusal) -> Reply {
+        let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
+        let fields = refusal.fields.as_ref();
+        let repeatable = fields.and_then(|fields| self.repeatable(parts, request, fields).ok().flatten());
+        let Some((fields, repeatable)) = fields.zip(repeatable) else { return self.refuse(refusal) };
+        match repeated(&self.app, &repeatable).await {
+            Ok(Some(reply)) => reply,
+            Ok(None) => self.refuse(refusal),
+            Err(error) => self.refused(error, fields),
         }
     }
 
@@ -222,6 +249,9 @@ impl Exchange {
                 let refusal = contract.taken(fields.clone(), &kinds, &self.circumstances);
                 self.refuse(refusal)
             }
+            RegisterError::Spent => {
+                self.refuse(self.mounted.contract.spent(fields.clone(), &self.circumstances))
+            }
             RegisterError::Throttled(throttled) => self.throttled(&throttled),
             RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
             // A mistake of ours, whichever store has caught it.
@@ -236,6 +266,8 @@ impl Exchange {
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
+        let unproven = refusal.errors.iter().filter_map(|error| error.proof);
+        unproven.for_each(|why| self.app.metrics.proofs.refused(why));
         let scene = Scene {
             fields: refusal.fields.as_ref(),
             errors: &refusal.errors,

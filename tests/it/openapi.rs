@@ -173,6 +173,7 @@ async fn send(contract: &Contract, example: &Example) -> Result<(), String> {
         contract.secrets().into_iter().map(|name| (name.to_owned(), format!("<{name}>"))).collect();
     let now = Circumstances {
         breached: None,
+        proof: None,
         now: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random: uuid::Uuid::nil(),
         request_id: "1".into(),

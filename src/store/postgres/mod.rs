@@ -7,6 +7,7 @@
 mod events;
 mod fault;
 mod open;
+mod proof;
 mod read;
 mod register;
 mod repeat;
@@ -18,7 +19,7 @@ use jiff::Timestamp;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 
-use super::account::{Kept, NewAccount, Sealed, Who};
+use super::account::{Kept, NewAccount, Sealed, Spending, Who};
 use super::error::{OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::PostgresServer;
@@ -26,8 +27,14 @@ use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] =
-    &[open::STATEMENTS, read::STATEMENTS, events::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    repeat::STATEMENTS,
+    proof::STATEMENTS,
+];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.
@@ -78,7 +85,11 @@ impl Postgres {
     }
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
-        repeat::purge(self, now).await
+        Ok(repeat::purge(self, now).await? + proof::purge(self, now).await?)
+    }
+
+    pub(super) async fn spend(&self, proof: Spending) -> Result<bool, StoreError> {
+        proof::spend(self, &proof).await
     }
 
     pub(super) async fn find(&self, who: &Who) -> Result<Option<User>, StoreError> {

@@ -4,6 +4,7 @@ mod backup;
 mod events;
 mod file;
 mod open;
+mod proof;
 mod read;
 mod register;
 mod repeat;
@@ -15,7 +16,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::account::{Kept, NewAccount, Sealed, Who};
+use super::account::{Kept, NewAccount, Sealed, Spending, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::SqliteFile;
@@ -34,6 +35,7 @@ const STATEMENTS: &[&[Sql]] = &[
     events::STATEMENTS,
     register::STATEMENTS,
     repeat::STATEMENTS,
+    proof::STATEMENTS,
 ];
 
 /// An open SQLite file.
@@ -96,7 +98,12 @@ impl Sqlite {
     }
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.write(move |connection| repeat::purge(connection, now)).await
+        self.write(move |connection| Ok(repeat::purge(connection, now)? + proof::purge(connection, now)?))
+            .await
+    }
+
+    pub(super) async fn spend(&self, proof: Spending) -> Result<bool, StoreError> {
+        self.write(move |connection| proof::spend(connection, &proof)).await
     }
 
     /// Writes something that is not an account, durably.
