@@ -3,7 +3,7 @@
 //! Each is the child of a shell that waits for the end of its standard input, which this process holds open: however
 //! the test ends, the pipe closes and the backend goes with it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -87,6 +87,17 @@ pub(crate) fn wanted() -> bool {
         }
     }
     wanted
+}
+
+/// What a widget makes of a challenge: `tests/backends/altcha`, by the code of "worker" or "widget".
+pub(crate) fn altcha(challenge: &str, by: &str) -> String {
+    let mut node = Command::new("node");
+    node.arg(source("altcha/solve.mjs")).arg(prepared().join("altcha")).arg(by);
+    let mut node = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node starts");
+    node.stdin.take().expect("it is piped").write_all(challenge.as_bytes()).expect("it reads");
+    let done = node.wait_with_output().expect("it ends");
+    assert!(done.status.success(), "it said why above");
+    String::from_utf8(done.stdout).expect("ASCII")
 }
 
 fn planted(mut program: Command, plant: u8) -> Command {
