@@ -12,7 +12,7 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 20] = [
+const FAMILIES: [(&str, &str); 23] = [
     ("vestibule_accounts_unheard", "counter"),
     ("vestibule_answers_repeated", "counter"),
     ("vestibule_build", "info"),
@@ -27,6 +27,9 @@ const FAMILIES: [(&str, &str); 20] = [
     ("vestibule_password_queue_wait_seconds", "histogram"),
     ("vestibule_password_workers", "gauge"),
     ("vestibule_password_working", "gauge"),
+    ("vestibule_proof_challenges", "counter"),
+    ("vestibule_proof_refused", "counter"),
+    ("vestibule_proof_spent", "counter"),
     ("vestibule_request_duration_seconds", "histogram"),
     ("vestibule_requests", "counter"),
     ("vestibule_start_time_seconds", "gauge"),

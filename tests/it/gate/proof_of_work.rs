@@ -12,7 +12,7 @@ use vestibule::password::{Engine, Hold, Params, Pool, PoolSettings, Source};
 use vestibule::proof::{Demand, Policy, Proofs};
 use vestibule::user::Password;
 
-use crate::harness::backend::{altcha, wanted};
+use crate::harness::backend::{altcha, script_of_the_guide, wanted};
 use crate::harness::client::{Client, Reply, get, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
@@ -318,16 +318,21 @@ async fn proof_is_checked_when_it_is_sent_and_challenges_are_told_about() {
 }
 
 #[tokio::test]
-async fn proof_of_the_widgets_own_code_is_taken() {
+async fn proof_of_the_widgets_own_code_and_of_the_guides_script_is_taken() {
     if !wanted() {
         return;
     }
     let database = Database::sqlite();
     let server = server(&database, Demand::Always, |_| ()).await;
     let mut client = Client::connect(server.address).await;
-    for by in ["worker", "widget"] {
+    for by in ["worker", "widget", "script"] {
         let challenge = challenge(&mut client, "/users/challenge").await.to_string();
-        let proof = tokio::task::spawn_blocking(move || altcha(&challenge, by)).await.expect("it solves");
+        let proof = tokio::task::spawn_blocking(move || match by {
+            "script" => script_of_the_guide(&challenge),
+            _ => altcha(&challenge, by),
+        })
+        .await
+        .expect("it solves");
         let reply = client.ask(&sign_up(&format!("{by}@example.com"), Some(&proof))).await;
         assert_eq!(reply.status, 201, "{by}: {proof} {reply:?}");
     }
