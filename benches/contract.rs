@@ -21,6 +21,7 @@ const BAD: &str = r#"{"firstname":"Jo","lastname":"Lee","email":"johanna.lee","p
 fn circumstances() -> Circumstances {
     Circumstances {
         breached: None,
+        proof: None,
         now: Timestamp::from_second(1_718_022_896).expect("a time"),
         random: Uuid::nil(),
         request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),

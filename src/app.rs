@@ -8,6 +8,7 @@ use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::Pool;
+use crate::proof::{Asked, Proofs};
 use crate::steps::Steps;
 use crate::store::Store;
 use crate::throttle::Throttle;
@@ -28,6 +29,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Passwords that were in breaches.
     pub breached: Option<Arc<Filter>>,
+    /// Proofs of work.
+    pub proofs: Arc<Proofs>,
     /// How often somebody may try.
     pub throttle: Throttle,
     /// The record of attempts.
@@ -87,6 +90,15 @@ impl App {
     /// The number of one of its contracts, counted from 0.
     pub fn number(&self, mounted: &Arc<Mounted>) -> usize {
         self.contracts.iter().position(|other| Arc::ptr_eq(other, mounted)).unwrap_or(self.contracts.len())
+    }
+
+    /// What a contract asks of a request now, when it takes proofs of work.
+    pub fn proof(&self, mounted: &Mounted) -> Option<Asked> {
+        mounted.contract.takes_proofs().then(|| Asked {
+            proofs: self.proofs.clone(),
+            place: mounted.path_and_query().into(),
+            demanded: self.proofs.are_demanded(|| self.passwords.fullness()),
+        })
     }
 
     /// How contracts have their tokens made.

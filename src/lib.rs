@@ -11,6 +11,7 @@ pub mod steps;
 pub mod user;
 
 pub mod breach;
+pub mod proof;
 
 pub mod contract;
 

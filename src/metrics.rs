@@ -5,6 +5,7 @@
 
 use crate::audit::AuditMetrics;
 use crate::password::{Pool, PoolMetrics};
+use crate::proof::Refused;
 use crate::throttle::Limit;
 use jiff::Timestamp;
 use prometheus_client::encoding::text;
@@ -46,6 +47,8 @@ pub struct Metrics {
     throttled: Vec<(&'static str, Counter)>,
     /// What was recorded of attempts, and what was not.
     pub audit: AuditMetrics,
+    /// Proofs of work.
+    pub proofs: ProofMetrics,
     /// The store's times and failures.
     pub store: StoreMetrics,
     /// The listener's connections.
@@ -71,10 +74,31 @@ pub struct StoreMetrics {
     pub repeat: Histogram,
     /// Seconds that counting against shared limits took.
     pub limits: Histogram,
+    /// Seconds that spending a proof of work took.
+    pub spend: Histogram,
     /// Registrations that failed with nothing written.
     pub unavailable: Counter,
     /// Registrations of which nobody knows whether they were written.
     pub unknown: Counter,
+}
+
+/// How much proof of work was asked for and given.
+#[derive(Debug)]
+pub struct ProofMetrics {
+    /// Challenges that were handed out.
+    pub challenges: Counter,
+    /// Proofs that counted.
+    pub spent: Counter,
+    refused: Vec<(Refused, Counter)>,
+}
+
+impl ProofMetrics {
+    /// Counts a request that proved nothing.
+    pub fn refused(&self, why: Refused) {
+        if let Some((_, counter)) = self.refused.iter().find(|(reason, _)| *reason == why) {
+            counter.inc();
+        }
+    }
 }
 
 /// The connections of one listener; clones count together.
@@ -105,9 +129,21 @@ impl Metrics {
         registry.register("answers_repeated", help, repeated.clone());
         let throttled = register_limits(&mut registry);
         let audit = register_audit(&mut registry);
+        let proofs = register_proofs(&mut registry);
         let store = register_store(&mut registry);
         let connections = register_connections(&mut registry);
-        Metrics { registry, contracts, not_found, unheard, repeated, throttled, audit, store, connections }
+        Metrics {
+            registry,
+            contracts,
+            not_found,
+            unheard,
+            repeated,
+            throttled,
+            audit,
+            proofs,
+            store,
+            connections,
+        }
     }
 
     /// Counts a request to the contract of this number, or to none, and how long it took until its end.
@@ -231,6 +267,20 @@ fn register_audit(registry: &mut Registry) -> AuditMetrics {
     audit
 }
 
+fn register_proofs(registry: &mut Registry) -> ProofMetrics {
+    let (challenges, spent) = (Counter::default(), Counter::default());
+    registry.register("proof_challenges", "Challenges that were handed out", challenges.clone());
+    registry.register("proof_spent", "Proofs of work that were taken", spent.clone());
+    let family = Family::<Labels, Counter>::default();
+    let help = "Requests whose proof of work was refused, by what was wrong with it";
+    registry.register("proof_refused", help, family.clone());
+    let refused = Refused::ALL.map(|why| {
+        let reason = why.code().trim_start_matches("proof_").to_owned();
+        (why, family.get_or_create_owned(&vec![("reason", reason)]))
+    });
+    ProofMetrics { challenges, spent, refused: refused.into() }
+}
+
 fn register_store(registry: &mut Registry) -> StoreMetrics {
     let durations: Times = Family::new_with_constructor(times);
     let errors = Family::<Labels, Counter>::default();
@@ -247,6 +297,7 @@ fn register_store(registry: &mut Registry) -> StoreMetrics {
         collisions: duration("collisions"),
         repeat: duration("repeat"),
         limits: duration("limits"),
+        spend: duration("spend"),
         unavailable: error("unavailable"),
         unknown: error("unknown"),
     }

@@ -9,11 +9,15 @@ use crate::clock::Clock;
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
 use crate::idempotency::{Repeatable, ReplayError};
 use crate::password::{Claim, HashError, Source};
+use crate::proof::Proof;
 use crate::steps::Step;
-use crate::store::{AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, StoreError};
+use crate::store::{
+    AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, Spending, StoreError,
+};
 use crate::throttle::{Throttled, Tries};
 use crate::token;
 use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
+use jiff::Timestamp;
 use serde_json::Value as Json;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +27,8 @@ use uuid::Uuid;
 const ID: &str = "id";
 /// How often a generated id that is in use is replaced by another.
 const ID_ATTEMPTS: usize = 8;
+/// How much longer than its challenge a spent proof is remembered, for a process whose clock is behind.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
 
 /// A sign-up that passed everything cheap.
 #[derive(Debug)]
@@ -39,6 +45,8 @@ pub struct SignUp {
     pub password_sha256: Option<String>,
     /// When, where and under which request id.
     pub circumstances: Circumstances,
+    /// The proof of work that it brought.
+    pub proof: Option<Proof>,
     /// When it may be sent again: how its answer is kept and found.
     pub repeatable: Option<Repeatable>,
 }
@@ -52,6 +60,9 @@ pub enum RegisterError {
     /// One of its names was tried too often.
     #[error(transparent)]
     Throttled(#[from] Throttled),
+    /// Its proof of work was used before.
+    #[error("the proof of work was used before")]
+    Spent,
     /// The hash would come too late.
     #[error("the hash queue is full for {retry_after:?}")]
     Busy {
@@ -84,6 +95,16 @@ pub enum RegisterError {
     NoFreeId,
 }
 
+impl From<HashError> for RegisterError {
+    fn from(error: HashError) -> RegisterError {
+        match error {
+            HashError::Busy { retry_after } => RegisterError::Busy { retry_after },
+            HashError::Left => RegisterError::Left,
+            other => RegisterError::Hash(other),
+        }
+    }
+}
+
 /// What a sign-up comes to when there is an account.
 pub struct Answer {
     /// What is answered.
@@ -92,7 +113,8 @@ pub struct Answer {
     pub user: Option<Uuid>,
 }
 
-/// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client that leaves, which `claim` tells, costs
+/// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client
+/// that leaves, which `claim` tells, costs
 /// nothing as long as no worker has begun with its hash; from then on this runs to its end.
 ///
 /// # Errors
@@ -124,12 +146,17 @@ pub async fn register(
                 }
             }
         },
+        // By a twin, too.
+        Err(RegisterError::Spent) => repeated(app, &repeatable).await?.map(again).ok_or(RegisterError::Spent),
         other => other,
     }
 }
 
 /// The answer that is kept for this request.
-async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, RegisterError> {
+///
+/// # Errors
+/// When the store does not answer, or the answer belongs to another request.
+pub async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, RegisterError> {
     let begun = Instant::now();
     let kept = app.store.repeat(repeatable.repetition.digest, app.clock.now()).await;
     app.metrics.store.repeat.observe(begun.elapsed().as_secs_f64());
@@ -144,6 +171,10 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     // Before anything that could tell whether an account exists.
     let names = app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
     settle(app, tries.and(names)).await?;
+    let source = Source(app.number(&sign_up.mounted));
+    if let Some(proof) = sign_up.proof {
+        spend(app, proof, source, sign_up.repeatable.as_ref()).await?;
+    }
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();
@@ -154,14 +185,8 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
             return Err(RegisterError::Taken(kinds(&taken)));
         }
     }
-    let source = Source(app.number(&sign_up.mounted));
     let SignUp { user, .. } = sign_up;
-    let hash = app.passwords.hash(user.password, app.clock.random(), source, claim).await;
-    let hash = hash.map_err(|error| match error {
-        HashError::Busy { retry_after } => RegisterError::Busy { retry_after },
-        HashError::Left => RegisterError::Left,
-        other => RegisterError::Hash(other),
-    })?;
+    let hash = app.passwords.hash(user.password, app.clock.random(), source, claim).await?;
     app.steps.pass(Step::Hashed);
     let account = AccountFields {
         email: user.email.map_or_else(String::new, |e| e.as_str().to_owned()),
@@ -179,6 +204,30 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
         repeatable: sign_up.repeatable,
     };
     writer.write(app, account, keys, hash, user.id).await
+}
+
+/// Takes a proof of work before it costs a look-up or a hash. Whoever would be told that the server is busy keeps it, and
+/// the store is spared their writes.
+async fn spend(
+    app: &App,
+    proof: Proof,
+    source: Source,
+    repeatable: Option<&Repeatable>,
+) -> Result<(), RegisterError> {
+    app.passwords.expect_room(source)?;
+    let spending = Spending {
+        digest: proof.digest,
+        request: repeatable.map(|repeatable| repeatable.repetition.fingerprint),
+        expires_at: proof.expires_at.saturating_add(CLOCKS_DIFFER).unwrap_or(Timestamp::MAX),
+    };
+    let begun = Instant::now();
+    let counts = app.store.spend(spending).await;
+    app.metrics.store.spend.observe(begun.elapsed().as_secs_f64());
+    if !counts.map_err(|error| unavailable(app, error))? {
+        return Err(RegisterError::Spent);
+    }
+    app.metrics.proofs.spent.inc();
+    Ok(())
 }
 
 fn unavailable(app: &App, error: StoreError) -> RegisterError {

@@ -14,6 +14,7 @@ use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Params, Peppers, Pool, PoolSettings};
+use crate::proof::Proofs;
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
@@ -82,6 +83,7 @@ impl<'l> Plan<'l> {
         let mut check = Check::new(loaded, problems, colour);
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
+        check.proof(&contracts);
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
         let (peppers, breached) = (check.peppers(), check.breached());
         check.memory(memory::Ceiling::of_process());
@@ -130,6 +132,7 @@ impl<'l> Plan<'l> {
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
+            proofs: Arc::new(Proofs::new(&secret, config.proof)),
             throttle,
             audit,
             store,

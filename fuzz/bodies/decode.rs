@@ -29,6 +29,7 @@ fn room() -> &'static Room {
             base_url: "https://accounts.example.com".into(),
             secrets: Arc::default(),
             breached: None,
+            proof: None,
         },
     })
 }

@@ -29,6 +29,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::network::Network;
+use crate::proof::{Demand, Policy};
 
 pub use cors::WebOrigin;
 pub use keys::{KEYS, Key};
@@ -84,6 +85,8 @@ pub struct Config {
     pub rates: Rates,
     /// The record of attempts.
     pub audit: Audit,
+    /// How proofs of work are asked for: the `proof.` keys.
+    pub proof: Policy,
     /// What one client may use up.
     pub limits: Limits,
     /// How long a stop waits for what was accepted.
@@ -276,6 +279,12 @@ impl Config {
             idempotency: Idempotency { lifetime: nothing, window: nothing },
             rates: Rates { network: None, site: None, account: None, total: None, keys: 0, shared: false },
             audit: Audit { store: false, keep: nothing, refusals: None },
+            proof: Policy {
+                demand: Demand::Always,
+                difficulty: 0,
+                difficulty_under_load: 0,
+                lifetime: nothing,
+            },
             limits: Limits {
                 connections: 0,
                 body: Size::default(),

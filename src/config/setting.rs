@@ -9,6 +9,7 @@ use toml::de::DeValue;
 use super::{Engine, LogFormat, ProxyHeader};
 use crate::contract::language::nearest;
 use crate::network::NetworkError;
+use crate::proof::Demand;
 
 /// A value as a layer wrote it: typed in a file, plain text in the environment and in flags.
 #[derive(Clone, Copy)]
@@ -221,6 +222,18 @@ impl Setting for Engine {
 
     fn show(&self) -> Option<toml::Value> {
         Some(toml::Value::String(ENGINES[*self as usize].to_owned()))
+    }
+}
+
+const DEMANDS: &[&str] = &["never", "under-load", "always"];
+
+impl Setting for Demand {
+    fn read(raw: Raw<'_>) -> Result<Demand, ValueError> {
+        choose(raw, DEMANDS, &[Demand::Never, Demand::UnderLoad, Demand::Always])
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(DEMANDS[*self as usize].to_owned()))
     }
 }
 

@@ -5,6 +5,7 @@ use super::encode::{Circumstances, FieldError};
 use super::place::{Place, Step, dig};
 use super::template::{Room, Time, seen};
 use super::{Contract, Field, JsonType, Operation, Outcome, Unknown, guard, rules};
+use crate::proof::Refused;
 use crate::user::{Meaning, Submitted};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -75,6 +76,12 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// Whether nothing is wrong but a proof of work that may have passed, or not have been asked for, once.
+    pub fn may_have_passed(&self) -> bool {
+        let once = |error: &FieldError| error.proof.is_some_and(Refused::may_have_passed);
+        !self.errors.is_empty() && self.errors.iter().all(once)
+    }
+
     /// An ending without complaints about fields.
     pub fn plain(outcome: Outcome) -> Refusal {
         Refusal { outcome, errors: Vec::new(), reason: String::new(), fields: None }
@@ -141,6 +148,17 @@ impl Contract {
     /// The refusal for values that are in use.
     pub fn taken(&self, fields: Fields, kinds: &[String], now: &Circumstances) -> Refusal {
         rules::taken(&self.register, fields, kinds, now)
+    }
+
+    /// The refusal for a proof of work that was used before.
+    pub fn spent(&self, fields: Fields, now: &Circumstances) -> Refusal {
+        rules::spent(&self.register, fields, now)
+    }
+
+    /// What was sent as a proof of work.
+    pub fn proof<'f>(&self, fields: &'f Fields) -> Option<&'f str> {
+        let mut pairs = self.register.fields.iter().zip(&fields.inputs);
+        pairs.find(|(field, _)| field.proves()).and_then(|(_, input)| input.as_ref()?.as_str())
     }
 
     /// The refusal for values whose meaning could not be understood.

@@ -153,6 +153,7 @@ fn in_word(rule: &Rule, demand: &str) -> String {
             format!("equals the deployment's secret `{}`", rule.secret.as_deref().unwrap_or_default())
         }
         "uncommon" => "not one that attackers try first".to_owned(),
+        "proof" => "a proof of work: the solution of a challenge from `GET PATH/challenge`".to_owned(),
         "check" => rule.check.as_ref().map_or_else(String::new, |check| format!("holds: {}", check.source)),
         _ => "not used by another account".to_owned(),
     }

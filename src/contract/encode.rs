@@ -6,6 +6,7 @@ use super::rules::{shown_inputs, stored_value};
 use super::template::{Lazy, RenderError, Room, Time, from_json, seen};
 use super::{Contract, Make, Operation, Outcome, ReplyTemplate, Token};
 use crate::breach::Filter;
+use crate::proof::{Asked, Refused};
 use crate::user::Meaning;
 use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
@@ -32,6 +33,8 @@ pub struct Circumstances {
     pub secrets: Arc<Secrets>,
     /// Passwords that were in breaches.
     pub breached: Option<Arc<Filter>>,
+    /// How proofs of work are judged; `None` where nobody asks for them, as in a dry run.
+    pub proof: Option<Asked>,
 }
 
 impl Circumstances {
@@ -57,6 +60,8 @@ pub struct FieldError {
     pub sent: bool,
     /// The reply it leads to.
     pub outcome: Outcome,
+    /// What is wrong with the proof of work, where that is the complaint.
+    pub proof: Option<Refused>,
 }
 
 impl FieldError {

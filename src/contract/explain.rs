@@ -164,6 +164,7 @@ body = ""
         let contract = load(CONTRACT).contract.expect("this contract is right");
         let now = Circumstances {
             breached: None,
+            proof: None,
             now: jiff::Timestamp::UNIX_EPOCH,
             random: uuid::Uuid::nil(),
             request_id: "1".into(),

@@ -218,6 +218,15 @@ pub const RULE: &[Word] = &[
          address or names, or of the service's), `breached` (in the deployment's filter, if it has one).",
     ),
     word(
+        "proof",
+        Kind::Flag,
+        "",
+        "A proof of work: the solution of a challenge from `GET PATH/challenge` (ALTCHA's format), which counts once. When \
+         one is needed is the deployment's to say; what is sent is always checked. One field has it, and forgets it. Its \
+         code is what is wrong: `proof_missing`, `proof_malformed`, `proof_forged`, `proof_wrong`, `proof_expired`, \
+         `proof_spent`.",
+    ),
+    word(
         "check",
         Kind::Expression,
         "",
@@ -269,6 +278,7 @@ pub const DEMANDS: &[&str] = &[
     "format",
     "secret",
     "uncommon",
+    "proof",
     "check",
     "unique",
 ];

@@ -158,6 +158,11 @@ impl Field {
         self.into == Some(Meaning::Password)
     }
 
+    /// Whether it takes a proof of work.
+    pub(crate) fn proves(&self) -> bool {
+        self.rules.iter().any(|r| r.proof)
+    }
+
     /// Whether no two accounts may have the same value.
     pub(crate) fn identifies(&self) -> bool {
         matches!(self.into, Some(Meaning::Email | Meaning::Username | Meaning::Id))
@@ -177,6 +182,7 @@ pub(crate) struct Rule {
     pub(crate) format: Option<&'static str>,
     pub(crate) secret: Option<String>,
     pub(crate) uncommon: bool,
+    pub(crate) proof: bool,
     pub(crate) check: Option<Expr>,
     pub(crate) unique: bool,
     pub(crate) says: Says,
@@ -199,6 +205,7 @@ impl Rule {
             self.format.is_some(),
             self.secret.is_some(),
             self.uncommon,
+            self.proof,
             self.check.is_some(),
             self.unique,
         ];
@@ -286,6 +293,16 @@ impl Contract {
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
         self.register.replies.iter().map(|r| &r.outcome)
     }
+
+    /// Whether it has a field for proofs of work, and so hands out challenges.
+    pub fn takes_proofs(&self) -> bool {
+        self.register.fields.iter().any(Field::proves)
+    }
+}
+
+/// Where challenges for proofs of work are asked for, from the path at which a contract answers.
+pub fn challenge_path(path: &str) -> String {
+    format!("{}/challenge", path.trim_end_matches('/'))
 }
 
 impl Operation {

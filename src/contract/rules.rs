@@ -4,6 +4,7 @@ use super::decode::{Fields, Refusal, unknown_members};
 use super::encode::{Circumstances, FieldError};
 use super::template::{Absent, Expr, Hidden, Room, Time, from_json, seen};
 use super::{Collect, Field, Operation, Outcome, Rule, Says, Unknown};
+use crate::proof::Refused;
 use crate::user::{Email, Meaning, Password, Problem, weakness};
 use minijinja::Value;
 use serde_json::Value as Json;
@@ -25,11 +26,17 @@ pub(super) struct Broken {
     reason: String,
     /// What was found, where a demand has more than one thing to find; the code unless the contract has one.
     found: Option<&'static str>,
+    proof: Option<Refused>,
 }
 
 impl Broken {
     pub(super) fn new(demand: &'static str, limit: impl Into<Json>) -> Broken {
-        Broken { demand, limit: limit.into(), reason: String::new(), found: None }
+        Broken { demand, limit: limit.into(), reason: String::new(), found: None, proof: None }
+    }
+
+    fn unproven(refused: Refused) -> Broken {
+        let (found, reason) = (Some(refused.code()), refused.reason().to_owned());
+        Broken { reason, found, proof: Some(refused), ..Broken::new("proof", Json::Null) }
     }
 }
 
@@ -150,12 +157,27 @@ pub(super) fn misunderstood(
             value: None,
             sent: true,
             outcome: Outcome::Invalid,
+            proof: None,
         }));
     }
     if operation.errors == Collect::First {
         errors.truncate(1);
     }
     let errors = once(operation, errors);
+    let outcome = errors.first().map_or(Outcome::Invalid, |e| e.outcome.clone());
+    refuse(outcome, errors, fields)
+}
+
+/// The refusal for a proof of work that passed every rule and had been used before.
+pub(super) fn spent(operation: &Operation, fields: Fields, now: &Circumstances) -> Refusal {
+    let speaker = Speaker { operation, fields: &fields, now };
+    let pairs = operation.fields.iter().zip(&fields.inputs).filter(|(field, _)| field.proves());
+    let errors: Vec<FieldError> = pairs
+        .map(|(field, input)| {
+            let rule = field.rules.iter().find(|r| r.proof);
+            speaker.say(field, rule, Broken::unproven(Refused::Spent), input.as_ref())
+        })
+        .collect();
     let outcome = errors.first().map_or(Outcome::Invalid, |e| e.outcome.clone());
     refuse(outcome, errors, fields)
 }
@@ -211,7 +233,7 @@ impl Run<'_> {
             }
             let broken = match value {
                 None if rule.required => Some(Broken::new("required", Json::Null)),
-                None => None,
+                None => self.unproven(rule, None),
                 Some(Json::String(text)) if text.is_empty() && rule.required => {
                     Some(Broken::new("required", Json::Null))
                 }
@@ -254,7 +276,7 @@ impl Run<'_> {
         let untyped = field.rules.is_empty() && field.into.is_none();
         let applies = |rule: &&Rule| rule.condition.as_ref().is_none_or(|c| self.holds(c, input, true));
         let breaks = |rule: &Rule| match value {
-            None => rule.required,
+            None => rule.required || self.unproven(rule, None).is_some(),
             Some(value) => {
                 rule.required && value.as_str() == Some("")
                     || self.demand(field, rule, value, input).is_some()
@@ -299,8 +321,21 @@ impl Run<'_> {
                 return Some(Broken::new("secret", Json::Null));
             }
         }
+        if let Some(broken) = self.unproven(rule, Some(text)) {
+            return Some(broken);
+        }
         let check = rule.check.as_ref()?;
         (!self.holds(check, input, false)).then(|| Broken::new("check", Json::Null))
+    }
+
+    /// What a proof of work lacks. Where nobody asks for proofs, nobody can judge one either.
+    fn unproven(&self, rule: &Rule, sent: Option<&str>) -> Option<Broken> {
+        let refused = match &self.now.proof {
+            _ if !rule.proof => None,
+            Some(asked) => asked.judge(sent, self.now.now).err(),
+            None => sent.filter(|text| !text.is_empty()).map(|_| Refused::Forged),
+        };
+        refused.map(Broken::unproven)
     }
 
     /// What is weak about a password, as a code and in words, given what the request and the service say about themselves.
@@ -431,6 +466,7 @@ impl Speaker<'_> {
             value: input.filter(|_| shown).cloned(),
             sent: input.is_some(),
             limit: broken.limit,
+            proof: broken.proof,
             outcome: rule.and_then(|r| r.outcome.clone()).unwrap_or(Outcome::Invalid),
         }
     }
@@ -449,6 +485,7 @@ impl Speaker<'_> {
             value: None,
             sent: true,
             outcome: Outcome::Invalid,
+            proof: None,
         }
     }
 
@@ -517,7 +554,7 @@ fn plain_english(field: &str, broken: &Broken) -> String {
         "max_length" => format!("{field} must have at most {limit} characters."),
         "format" | "meaning" if !broken.reason.is_empty() => format!("{field}: {}.", broken.reason),
         "format" => format!("{field} must be a valid {limit}."),
-        "uncommon" => format!("{field}: {}.", broken.reason),
+        "uncommon" | "proof" => format!("{field}: {}.", broken.reason),
         "unique" => format!("{field} is already in use."),
         "unknown" => format!("{field} is not expected here."),
         _ => format!("{field} is not valid."),
@@ -594,6 +631,7 @@ body = '{}'
     fn now() -> Circumstances {
         Circumstances {
             breached: None,
+            proof: None,
             now: jiff::Timestamp::UNIX_EPOCH,
             random: uuid::Uuid::nil(),
             request_id: "1".into(),

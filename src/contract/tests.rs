@@ -42,6 +42,7 @@ fn complaints(text: &str) -> Vec<String> {
 pub(crate) fn circumstances() -> Circumstances {
     Circumstances {
         breached: None,
+        proof: None,
         now: jiff::Timestamp::from_second(1_718_022_896).expect("a time"),
         random: uuid::Uuid::nil(),
         request_id: "r1".into(),

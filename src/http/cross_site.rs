@@ -32,7 +32,9 @@ pub(super) async fn guard(State(server): State<Arc<Server>>, request: Request, n
     let origin =
         request.headers().get(ORIGIN).filter(|origin| listed.iter().any(|page| page == *origin)).cloned();
     let mut response = match (request.method(), &origin) {
-        (&Method::OPTIONS, Some(_)) if is_preflight(&server, &request) => permitted(request.headers()),
+        (&Method::OPTIONS, Some(_)) if is_preflight(&server, &request) => {
+            permitted(request.headers(), is_challenge(&server, &request))
+        }
         (&Method::POST, None) if is_foreign(&request, &server.app.base_url) => {
             match refuse(&server, request).await {
                 Ok(refusal) => refusal,
@@ -56,15 +58,23 @@ pub(super) async fn guard(State(server): State<Arc<Server>>, request: Request, n
 
 fn is_preflight(server: &Server, request: &Request) -> bool {
     request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-        && !server.routes.at(request.uri().path(), request.uri().query()).is_empty()
+        && (is_challenge(server, request)
+            || !server.routes.at(request.uri().path(), request.uri().query()).is_empty())
 }
 
-/// The answer to a preflight of a listed page: it may POST, with the headers that it asks for.
-fn permitted(request: &HeaderMap) -> Response<Body> {
+fn is_challenge(server: &Server, request: &Request) -> bool {
+    server.routes.challenge(request.uri().path(), request.uri().query()).is_some()
+}
+
+/// The answer to a preflight of a listed page: it may POST, or ask for challenges, with the headers that it asks for.
+fn permitted(request: &HeaderMap, challenge: bool) -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST"));
+    headers.insert(
+        ACCESS_CONTROL_ALLOW_METHODS,
+        HeaderValue::from_static(if challenge { "GET,POST" } else { "POST" }),
+    );
     if let Some(wanted) = request.get(ACCESS_CONTROL_REQUEST_HEADERS) {
         headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
     }

@@ -5,14 +5,15 @@ mod receive;
 use super::body::collect;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
+use super::challenge;
 use super::line::Line;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
 use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Scene};
-use crate::idempotency::ReplayError;
+use crate::idempotency::{Repeatable, ReplayError};
 use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
-use crate::register::{Answer, RegisterError, SignUp, register, settle};
+use crate::register::{Answer, RegisterError, SignUp, register, repeated, settle};
 use crate::steps::Step;
 use crate::store::StoreError;
 use crate::throttle::{Throttled, Tries};
@@ -44,10 +45,14 @@ pub(super) async fn answer(
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
     let app = server.app.clone();
-    let circumstances = circumstances(&app, &parts);
+    let mut circumstances = circumstances(&app, &parts);
     let request_id = circumstances.request_id.clone();
     let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
+    let challenging = server.routes.challenge(parts.uri.path(), parts.uri.query());
+    if let Some(mounted) = challenging.filter(|_| here.is_empty() || challenge::is_read_of(&parts.method)) {
+        return challenge::answer(&app, mounted, parts, body).await;
+    }
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
         let line = Line::new(&app, &circumstances, caller, None);
         line.ends("not_found", 404);
@@ -59,6 +64,7 @@ pub(super) async fn answer(
         return guarded(response, &request_id);
     };
     let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
+    circumstances.proof = app.proof(&mounted);
     let exchange = Exchange { app, mounted, circumstances, line };
     // A panic is an answer, too.
     let ran = caught(exchange.run(&parts, body)).await;
@@ -92,6 +98,7 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
         breached: app.breached.clone(),
+        proof: None,
     }
 }
 
@@ -136,10 +143,10 @@ impl Exchange {
             }
             // What is refused is a try all the same, and whether it was one too many is said first.
             Err(stop) => match settle(&self.app, tries).await {
-                Ok(()) => self.stopped(stop),
+                Ok(()) => self.stopped(stop).await,
                 Err(error) => {
                     let mut reply = self.refused(error);
-                    if !matches!(stop, Stop::Refused(_)) {
+                    if matches!(stop, Stop::TooLarge | Stop::TooLate) {
                         reply.headers.push((CONNECTION, CLOSE));
                     }
                     Ok(reply)
@@ -148,15 +155,26 @@ impl Exchange {
         }
     }
 
-    fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
+    async fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
         match stop {
             Stop::Refused(refusal) => Ok(self.refuse(refusal)),
+            Stop::Unproven(refusal, repeatable) => Ok(self.unproven(*refusal, &repeatable).await),
             Stop::TooLate => Err(BodyGone),
             Stop::TooLarge => {
                 let mut reply = self.plain(Outcome::TooLarge);
                 reply.headers.push((CONNECTION, CLOSE));
                 Ok(reply)
             }
+        }
+    }
+
+    /// The repetition of a request under its idempotency key gets its answer, though its proof of work has expired since, or
+    /// was not asked for then.
+    async fn unproven(&self, refusal: Refusal, repeatable: &Repeatable) -> Reply {
+        match repeated(&self.app, repeatable).await {
+            Ok(Some(reply)) => reply,
+            Ok(None) => self.refuse(refusal),
+            Err(error) => self.refused(error),
         }
     }
 
@@ -175,6 +193,7 @@ impl Exchange {
                 // Nobody is there to read it, and nothing was done.
                 Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
                 Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, &fields),
+                Err(RegisterError::Spent) => exchange.spent(&fields),
                 Err(error) => exchange.refused(error),
             };
             // Also when nobody is left to hear it.
@@ -187,6 +206,10 @@ impl Exchange {
 
     fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
         self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
+    }
+
+    fn spent(&self, fields: &Fields) -> Reply {
+        self.refuse(self.mounted.contract.spent(fields.clone(), &self.circumstances))
     }
 
     fn refused(&self, error: RegisterError) -> Reply {
@@ -205,6 +228,8 @@ impl Exchange {
     }
 
     fn refuse(&self, refusal: Refusal) -> Reply {
+        let unproven = refusal.errors.iter().filter_map(|error| error.proof);
+        unproven.for_each(|why| self.app.metrics.proofs.refused(why));
         let scene = Scene {
             fields: refusal.fields.as_ref(),
             errors: &refusal.errors,

@@ -5,7 +5,7 @@
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `arrival` reads what stands
 //! before HTTP, `connection` runs one of them, `caller` says whose requests they are, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
-//! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts. `cross_site` stands
+//! `line` its line in the log, `reply` writes the answers, `challenge` asks for proofs of work, and `docs` tells about the contracts. `cross_site` stands
 //! before all of them.
 
 mod handover;
@@ -32,6 +32,7 @@ mod pace;
 mod patience;
 
 mod caught;
+mod challenge;
 mod cross_site;
 mod docs;
 mod handler;

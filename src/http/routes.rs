@@ -1,13 +1,18 @@
 //! Which contract answers where.
 
 use crate::app::Mounted;
+use crate::contract::challenge_path;
 use http::HeaderMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// The mounted contracts by path.
 #[derive(Debug, Default)]
-pub struct Routes(HashMap<String, Vec<Arc<Mounted>>>);
+pub struct Routes {
+    contracts: HashMap<String, Vec<Arc<Mounted>>>,
+    /// Those that take proofs of work, by where their challenges are asked for.
+    challenges: HashMap<String, Vec<Arc<Mounted>>>,
+}
 
 /// Two contracts that would answer the same request.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +37,7 @@ impl Routes {
         let mut routes = Routes::default();
         let mut collisions = Vec::new();
         for mounted in contracts {
-            let here = routes.0.entry(mounted.path()).or_default();
+            let here = routes.contracts.entry(mounted.path()).or_default();
             collisions.extend(here.iter().filter(|other| overlap(other, mounted)).map(|other| Collision {
                 first: other.name.clone(),
                 second: mounted.name.clone(),
@@ -45,20 +50,28 @@ impl Routes {
             let twin = path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned);
             let taken = twin.is_empty() || contracts.iter().any(|other| other.path() == twin);
             if !taken {
-                routes.0.entry(twin).or_default().push(mounted.clone());
+                routes.contracts.entry(twin).or_default().push(mounted.clone());
             }
         }
-        for here in routes.0.values_mut() {
+        for here in routes.contracts.values_mut() {
             // A contract that asks for a query is the more particular one.
             here.sort_by_key(|mounted| std::cmp::Reverse(mounted.contract.register.query.len()));
+        }
+        for mounted in contracts.iter().filter(|mounted| mounted.contract.takes_proofs()) {
+            routes.challenges.entry(challenge_path(&mounted.path())).or_default().push(mounted.clone());
         }
         if collisions.is_empty() { Ok(routes) } else { Err(collisions) }
     }
 
     /// The contracts at a path, whose query matches.
     pub(super) fn at(&self, path: &str, query: Option<&str>) -> Vec<&Arc<Mounted>> {
-        let here = self.0.get(path).map(Vec::as_slice).unwrap_or_default();
+        let here = self.contracts.get(path).map(Vec::as_slice).unwrap_or_default();
         here.iter().filter(|mounted| mounted.contract.matches_query(query)).collect()
+    }
+
+    /// The contract whose challenges are asked for here. Those that share a path share them, too.
+    pub(super) fn challenge(&self, path: &str, query: Option<&str>) -> Option<&Arc<Mounted>> {
+        self.challenges.get(path)?.iter().find(|mounted| mounted.contract.matches_query(query))
     }
 }
 

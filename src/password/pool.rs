@@ -234,6 +234,20 @@ impl Pool {
         Report { engine, back_end: engine.back_end(), workers, params }
     }
 
+    /// Whether a sign-up of this source would be let in now. It promises nothing for a moment later, but spares what
+    /// has to be written before a hash.
+    ///
+    /// # Errors
+    /// [`HashError::Busy`], as [`Pool::hash`] would say.
+    pub fn expect_room(&self, source: Source) -> Result<(), HashError> {
+        self.shared.expect_room(Lane::Registration(source), self.settings.params.work())
+    }
+
+    /// How much of the waiting that is let in is taken, from 0 to about 1.
+    pub fn fullness(&self) -> f64 {
+        self.shared.fullness()
+    }
+
     /// How many hashes wait to be begun.
     pub fn queue_len(&self) -> usize {
         self.shared.queue_len()

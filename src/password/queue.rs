@@ -112,8 +112,24 @@ impl<T> Queue<T> {
 
     /// Whether a new item of any line would be begun in time.
     pub(super) fn has_room(&self, now: Instant) -> bool {
+        self.backlog() <= self.given_away(now)
+    }
+
+    fn given_away(&self, now: Instant) -> Duration {
         let stands = self.standing.is_some_and(|since| now.saturating_duration_since(since) > self.deadline);
-        self.backlog() <= if stands { self.room / STANDING } else { self.room }
+        if stands { self.room / STANDING } else { self.room }
+    }
+
+    /// How much of the room that is given away now is taken: 1 is all of it.
+    pub(super) fn fullness(&self, now: Instant) -> f64 {
+        let seconds = self.given_away(now).as_secs_f64();
+        if seconds > 0.0 { self.backlog().as_secs_f64() / seconds } else { 0.0 }
+    }
+
+    /// Whether a new item of this line would be let in.
+    pub(super) fn would_admit(&mut self, lane: Lane, work: u64, now: Instant) -> bool {
+        self.watch(now);
+        self.has_room(now) || self.longer_than(lane, work).is_some()
     }
 
     /// Notes whether the queue is short: half of what is given away while it stands.

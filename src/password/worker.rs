@@ -110,6 +110,29 @@ impl Shared {
         Ok(())
     }
 
+    /// Whether a job of this work would be let in now; if not, the answer that it would get.
+    pub(super) fn expect_room(&self, lane: Lane, work: u64) -> Result<(), HashError> {
+        let mut state = self.lock();
+        let now = Instant::now();
+        let gone = self.make_room(&mut state, now);
+        let refused = !state.queue.would_admit(lane, work, now);
+        let retry_after = if refused { state.queue.send_away(work, now) } else { Duration::ZERO };
+        drop(state);
+        for entry in gone {
+            self.tell_left(entry.item);
+        }
+        if !refused {
+            return Ok(());
+        }
+        self.metrics.refused.inc();
+        Err(busy(retry_after))
+    }
+
+    /// See [`Queue::fullness`].
+    pub(super) fn fullness(&self) -> f64 {
+        self.lock().queue.fullness(Instant::now())
+    }
+
     /// Those who left stand in the way of those who come: takes them out when there is no room otherwise.
     fn make_room(&self, state: &mut State, now: Instant) -> Vec<Entry<Job>> {
         if state.queue.has_room(now) || self.left.swap(0, Ordering::Relaxed) == 0 {

@@ -122,6 +122,7 @@ impl<'c> Good<'c> {
 async fn judge(contract: &Contract, secrets: &Arc<Secrets>, request: &Outgoing) -> Result<(), String> {
     let now = Circumstances {
         breached: None,
+        proof: None,
         now: crate::clock::Clock::system().now(),
         random: uuid::Uuid::nil(),
         request_id: "prove".into(),

@@ -10,6 +10,7 @@ use crate::http::router;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
+use crate::proof::{Policy, Proofs};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
@@ -87,6 +88,8 @@ impl Inside {
                 Duration::ZERO,
             ),
             breached: None,
+            // Old backends know nothing of proofs, so none is asked for.
+            proofs: Arc::new(Proofs::new(b"nobody asks", Policy::nobody())),
             throttle: Throttle::none(),
             audit: Audit::unstored(b"nobody looks anything up"),
             store: Store::open(&url, Opening::Serve).await?,

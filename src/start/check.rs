@@ -8,6 +8,7 @@ use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes, Tls};
 use crate::password::{Params, Peppers};
+use crate::proof::Demand;
 use crate::store::DatabaseUrl;
 use std::fs;
 use std::io;
@@ -75,6 +76,23 @@ impl<'c> Check<'c> {
             }
         }
         out
+    }
+
+    /// Proofs that nobody could give, or that became easier under load, would protect nothing.
+    pub(super) fn proof(&mut self, contracts: &[Arc<Mounted>]) {
+        let proof = self.loaded.config.proof;
+        if proof.difficulty_under_load < proof.difficulty {
+            let reason = format!(
+                "is {}, less than `proof.difficulty`, {}",
+                proof.difficulty_under_load, proof.difficulty
+            );
+            self.refuse("proof.difficulty_under_load", reason, None);
+        }
+        let taken = contracts.iter().any(|mounted| mounted.contract.takes_proofs());
+        if proof.demand != Demand::Never && !contracts.is_empty() && !taken {
+            let hint = "add a field with { proof = true } to a contract: docs/proof-of-work.md".to_owned();
+            self.refuse("proof.demand", "asks for proofs, but no contract has a field for one", Some(hint));
+        }
     }
 
     /// A shipped contract by name, or a file.

@@ -47,6 +47,17 @@ pub struct Repetition {
     pub expires_at: Timestamp,
 }
 
+/// A proof of work that is about to be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Spending {
+    /// What it is known by.
+    pub digest: [u8; 32],
+    /// Stands for the request, if that may come again under its idempotency key.
+    pub request: Option<[u8; 32]>,
+    /// From this moment on nobody would take it, whatever their clock.
+    pub expires_at: Timestamp,
+}
+
 /// An answer that was kept.
 pub struct Kept {
     /// Stands for the request that it answered.

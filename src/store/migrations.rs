@@ -15,29 +15,31 @@ pub(super) const HISTORY: &str = "vestibule_migrations";
 /// How often a failed migration is tried: each failure can mean that another instance was faster.
 pub(super) const ATTEMPTS: usize = 5;
 
-const SQLITE: [(&str, &str); 3] = [
+const SQLITE: &[(&str, &str)] = &[
     ("V1__users", include_str!("../../migrations/sqlite/0001_users.sql")),
     ("V2__idempotency", include_str!("../../migrations/sqlite/0002_idempotency.sql")),
     ("V3__audit_and_limits", include_str!("../../migrations/sqlite/0003_audit_and_limits.sql")),
+    ("V4__proofs", include_str!("../../migrations/sqlite/0004_proofs.sql")),
 ];
 
-const POSTGRES: [(&str, &str); 3] = [
+const POSTGRES: &[(&str, &str)] = &[
     ("V1__users", include_str!("../../migrations/postgres/0001_users.sql")),
     ("V2__idempotency", include_str!("../../migrations/postgres/0002_idempotency.sql")),
     ("V3__audit_and_limits", include_str!("../../migrations/postgres/0003_audit_and_limits.sql")),
+    ("V4__proofs", include_str!("../../migrations/postgres/0004_proofs.sql")),
 ];
 
 /// The highest schema number that this program knows.
-pub(super) const KNOWN: i32 = SQLITE.len() as i32;
+pub(super) const KNOWN: i32 = 4;
 
 /// The migrations of SQLite.
 pub(super) fn sqlite() -> Runner {
-    runner(&SQLITE)
+    runner(SQLITE)
 }
 
 /// The migrations of PostgreSQL.
 pub(super) fn postgres() -> Runner {
-    runner(&POSTGRES)
+    runner(POSTGRES)
 }
 
 fn runner(files: &[(&str, &str)]) -> Runner {

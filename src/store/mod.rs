@@ -24,7 +24,8 @@ mod sqlite;
 mod url;
 
 pub use account::{
-    AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Who,
+    AccountFields, IDEMPOTENCY_KEY, IssuedToken, Kept, NewAccount, PUBLIC_ID, Repetition, Sealed, Spending,
+    Who,
 };
 pub use attempt::{Attempt, Attempts, Claimed, NameDigest};
 pub use backup::{BackupError, Copied};
@@ -137,7 +138,19 @@ impl Store {
         }
     }
 
-    /// Removes kept answers that have expired by `now`, at most a thousand, and counts them.
+    /// Takes a proof of work, durably: `true` when it counts, `false` when it was taken before. One that names a `request`
+    /// counts for that very request up to five times: it makes one account however often it is sent.
+    ///
+    /// # Errors
+    /// When the database does not answer; then it may have been taken all the same.
+    pub async fn spend(&self, proof: Spending) -> Result<bool, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.spend(proof).await,
+            Store::Postgres(store) => store.spend(proof).await,
+        }
+    }
+
+    /// Removes kept answers and spent proofs that have expired by `now`, at most a thousand of each, and counts them.
     ///
     /// # Errors
     /// When the database does not answer.

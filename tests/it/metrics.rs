@@ -12,7 +12,7 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 22] = [
+const FAMILIES: [(&str, &str); 25] = [
     ("vestibule_accounts_unheard", "counter"),
     ("vestibule_answers_repeated", "counter"),
     ("vestibule_audit_dropped", "counter"),
@@ -29,6 +29,9 @@ const FAMILIES: [(&str, &str); 22] = [
     ("vestibule_password_queue_wait_seconds", "histogram"),
     ("vestibule_password_workers", "gauge"),
     ("vestibule_password_working", "gauge"),
+    ("vestibule_proof_challenges", "counter"),
+    ("vestibule_proof_refused", "counter"),
+    ("vestibule_proof_spent", "counter"),
     ("vestibule_request_duration_seconds", "histogram"),
     ("vestibule_requests", "counter"),
     ("vestibule_start_time_seconds", "gauge"),

@@ -72,7 +72,9 @@ fn all_contracts_share_a_document() {
         mounts.iter().map(|(path, name, contract)| Endpoint { name, path, contract }).collect();
     let whole = openapi(&endpoints, BASE_URL);
     assert_eq!(complaints(&whole), Vec::<String>::new());
-    assert_eq!(whole["paths"].as_object().expect("paths").len(), contracts.len());
+    let challenges = contracts.iter().filter(|(_, contract)| contract.takes_proofs()).count();
+    assert_eq!(whole["paths"].as_object().expect("paths").len(), contracts.len() + challenges);
+    assert!(whole["paths"]["/standard/users/challenge"]["get"].is_object(), "standard takes proofs");
     assert_eq!(openapi(&endpoints, BASE_URL).to_string(), whole.to_string(), "the order is always the same");
 }
 
@@ -173,6 +175,7 @@ async fn send(contract: &Contract, example: &Example) -> Result<(), String> {
         contract.secrets().into_iter().map(|name| (name.to_owned(), format!("<{name}>"))).collect();
     let now = Circumstances {
         breached: None,
+        proof: None,
         now: "2026-01-01T00:00:00Z".parse().expect("a time"),
         random: uuid::Uuid::nil(),
         request_id: "1".into(),

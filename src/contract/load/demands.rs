@@ -13,6 +13,7 @@ pub(super) fn check(source: &mut Source<'_>, rules: &[Table], json_type: JsonTyp
             ("pattern", json_type == JsonType::String),
             ("format", json_type == JsonType::String),
             ("secret", json_type == JsonType::String),
+            ("proof", json_type == JsonType::String),
         ] {
             if rule.item(word).is_some() && !fits {
                 let title = format!("`{word}` does not fit this field");

@@ -143,6 +143,11 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
             .error("a secret is not stored", span(), "it equals a secret of the deployment")
             .help("remove `into`: the field is then checked and forgotten");
     }
+    if field.into.is_some() && field.proves() {
+        source
+            .error("a proof of work is not stored", span(), "it counts once and means nothing afterwards")
+            .help("give it a field of its own, without `into`");
+    }
     let text_only = !matches!(field.into, None | Some(Meaning::Extra(_)));
     if text_only && field.json_type() != JsonType::String {
         let meaning = field.into.as_ref().map(Meaning::to_string).unwrap_or_default();
@@ -185,6 +190,7 @@ fn rule(source: &mut Source<'_>, table: &Table, known: &Names) -> Rule {
         format: table.text("format").and_then(|t| language::FORMATS.iter().find(|f| **f == t.value).copied()),
         secret: table.text("secret").map(|t| t.value),
         uncommon: table.flag("uncommon"),
+        proof: table.flag("proof"),
         check: expression(source, table, "check", known),
         unique: table.flag("unique"),
         says: Says { message: None, code: table.item("code").and_then(Item::json) },
@@ -300,6 +306,13 @@ fn whole(source: &mut Source<'_>, register: &Table, fields: &[Field], spans: &[R
                 "an account needs a name that is unique",
             )
             .help("one field must have into = \"email\" or into = \"username\"");
+    }
+    let mut proving = fields.iter().zip(spans).filter(|(field, _)| field.proves());
+    if let Some((first, _)) = proving.next() {
+        for (_, span) in proving {
+            let label = format!("`{}` does already", first.name);
+            source.error("two fields take a proof of work", span.clone(), label);
+        }
     }
     let mut meanings: BTreeMap<String, &Arc<str>> = BTreeMap::new();
     for (field, span) in fields.iter().zip(spans) {

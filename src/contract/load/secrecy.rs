@@ -8,14 +8,14 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Marks the fields that are never written: the password; what comes in headers and cookies or equals a secret; and
+/// Marks the fields that are never written: the password; what comes in headers and cookies, equals a secret or proves work; and
 /// whatever is not stored but compared with the password (or with what is compared with it), named like one, or holds
 /// one inside.
 pub(super) fn mark(fields: &mut [Field]) {
     let compared = compared(fields);
     for field in fields.iter_mut() {
         let credential = matches!(field.from, Place::Header(_) | Place::Cookie(_))
-            || field.rules.iter().any(|r| r.secret.is_some());
+            || field.rules.iter().any(|r| r.secret.is_some() || r.proof);
         let twin = compared.contains(&field.name) || guard::is_password(&field.name);
         field.secret = field.is_password() || field.into.is_none() && (credential || twin);
     }

@@ -4,12 +4,13 @@
 //! of every outcome. OpenAPI knows one POST per path: contracts that share one (their media types or queries differ)
 //! become one operation.
 
+mod challenge;
 mod request;
 mod responses;
 
-use super::Contract;
 use super::describe::curl;
 use super::samples::{Answer, Example, answers, example_request};
+use super::{Contract, challenge_path};
 use serde_json::{Map, Value as Json, json};
 
 /// A contract and where it is mounted.
@@ -50,6 +51,13 @@ pub fn openapi(mounted: &[Endpoint<'_>], base_url: &str) -> Json {
             paths.insert(path.to_owned(), json!({ "post": operation(&here) }));
         }
     }
+    for proving in described.iter().filter(|d| d.endpoint.contract.takes_proofs()) {
+        // A contract may answer to POST there.
+        let here = paths.entry(challenge_path(proving.endpoint.path)).or_insert_with(|| json!({}));
+        if here["get"].is_null() {
+            here["get"] = challenge::operation(proving);
+        }
+    }
     json!({
         "openapi": "3.1.1",
         "info": {
@@ -65,8 +73,7 @@ pub fn openapi(mounted: &[Endpoint<'_>], base_url: &str) -> Json {
 fn operation(here: &[&Described<'_>]) -> Json {
     let names: Vec<&str> = here.iter().map(|d| d.endpoint.name).collect();
     let titles: Vec<&str> = here.iter().map(|d| title(d)).collect();
-    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    let id: String = format!("register_{}", names.join("_")).chars().map(word).collect();
+    let id = id("register", &names.join("_"));
     let mut out = Map::new();
     out.insert("operationId".to_owned(), id.into());
     out.insert("summary".to_owned(), titles.join("; ").into());
@@ -78,6 +85,11 @@ fn operation(here: &[&Described<'_>]) -> Json {
     let sample = |d: &&Described<'_>| json!({ "lang": "Shell", "label": d.endpoint.name, "source": d.curl });
     out.insert("x-codeSamples".to_owned(), here.iter().map(sample).collect());
     out.into()
+}
+
+fn id(verb: &str, names: &str) -> String {
+    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    format!("{verb}_{names}").chars().map(word).collect()
 }
 
 fn title<'d>(described: &Described<'d>) -> &'d str {

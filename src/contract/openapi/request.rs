@@ -6,16 +6,14 @@ use crate::contract::describe::in_words;
 use crate::contract::place::{Place, Step};
 use crate::contract::samples::circumstances;
 use crate::contract::{Contract, Field, JsonType, Media, Rule, Unknown};
+use crate::proof::LONGEST;
 use serde_json::{Map, Value as Json, json};
 
 /// Queries, headers and cookies: those that a path asks for, and those that fields are read from.
 pub(super) fn parameters(here: &[&Described<'_>]) -> Vec<Json> {
     let mut out: Vec<Json> = Vec::new();
     for described in here {
-        for (name, value) in &described.endpoint.contract.register.query {
-            let schema = json!({ "type": "string", "enum": [value] });
-            add(&mut out, json!({ "name": name, "in": "query", "required": true, "schema": schema }));
-        }
+        queries(described.endpoint.contract).into_iter().for_each(|parameter| add(&mut out, parameter));
         for field in &described.endpoint.contract.register.fields {
             let (place, name) = match &field.from {
                 Place::Body(_) => continue,
@@ -44,6 +42,17 @@ pub(super) fn parameters(here: &[&Described<'_>]) -> Vec<Json> {
         out.push(idempotency_key());
     }
     out
+}
+
+/// The query pairs that a contract's path asks for.
+pub(super) fn queries(contract: &Contract) -> Vec<Json> {
+    let query = contract.register.query.iter();
+    query
+        .map(|(name, value)| {
+            let schema = json!({ "type": "string", "enum": [value] });
+            json!({ "name": name, "in": "query", "required": true, "schema": schema })
+        })
+        .collect()
 }
 
 /// Header names have no case.
@@ -266,7 +275,8 @@ fn constraints(field: &Field, rules: &[&Rule], out: &mut Map<String, Json>) {
     }
     let not_empty = (text && is_required(field)).then_some(1);
     let least = rules.iter().filter_map(|r| r.min_length).chain(not_empty).max();
-    let most = rules.iter().filter_map(|r| r.max_length).min();
+    let solution = field.proves().then_some(LONGEST);
+    let most = rules.iter().filter_map(|r| r.max_length).chain(solution).min();
     let (min, max) = if text { ("minLength", "maxLength") } else { ("minItems", "maxItems") };
     out.extend(least.map(|n| (min.to_owned(), n.into())));
     out.extend(most.map(|n| (max.to_owned(), n.into())));

@@ -46,6 +46,13 @@ const PROBLEMS: [(u16, &str); 4] = [
     (431, "the head of the request is too large."),
 ];
 
+/// What any request may be answered with.
+pub(super) fn head_too_large() -> Json {
+    let mut response = json!({ "description": "" });
+    PROBLEMS.iter().filter(|(status, _)| *status == 431).for_each(|(_, about)| problem(&mut response, about));
+    response
+}
+
 fn problem(response: &mut Json, about: &str) {
     let before = response["description"].as_str().filter(|text| !text.is_empty());
     response["description"] = before.map_or(about.to_owned(), |text| format!("{text}\n{about}")).into();

@@ -28,6 +28,7 @@ use uuid::Uuid;
 pub(super) fn circumstances() -> Circumstances {
     Circumstances {
         breached: None,
+        proof: None,
         now: Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
         random: Uuid::from_u128(0x0190_a1b2_c3d4_7e5f_8a6b_0011_2233_4455),
         request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),
@@ -104,6 +105,7 @@ pub(super) fn complaint(
         sent: value.is_some(),
         value: value.filter(|_| shown),
         outcome: Outcome::Invalid,
+        proof: None,
     }
 }
 

@@ -117,6 +117,7 @@ fn scene(contract: &Contract, outcome: &Outcome, count: usize, random: &mut Rand
             value: Some(random.value()),
             sent: true,
             outcome: Outcome::Invalid,
+            proof: None,
         })
         .collect();
     let reason = random.text();

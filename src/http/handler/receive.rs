@@ -17,6 +17,8 @@ use std::sync::Arc;
 /// Why a request comes to no sign-up.
 pub(super) enum Stop {
     Refused(Refusal),
+    /// Refused for its proof of work alone; it may be the repetition of a request that was answered.
+    Unproven(Box<Refusal>, Box<Repeatable>),
     TooLarge,
     TooLate,
 }
@@ -43,7 +45,16 @@ impl Exchange {
             }
             Err(_) => Claimed::default(),
         });
-        understood.map_err(Stop::Refused)
+        understood.map_err(|refusal| self.stop(parts, &body, refusal))
+    }
+
+    fn stop(&self, parts: &Parts, body: &Bytes, refusal: Refusal) -> Stop {
+        let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
+        let fields = refusal.fields.as_ref().filter(|_| refusal.may_have_passed());
+        match fields.and_then(|fields| self.repeatable(parts, request, fields).ok().flatten()) {
+            Some(repeatable) => Stop::Unproven(Box::new(refusal), Box::new(repeatable)),
+            None => Stop::Refused(refusal),
+        }
     }
 
     async fn understand(&self, parts: &Parts, body: &Bytes) -> Result<SignUp, Refusal> {
@@ -53,6 +64,10 @@ impl Exchange {
         let repeatable = self
             .repeatable(parts, request, &fields)
             .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
+        // The rules have found it right; where their conditions spared it, it need not be.
+        let asked = self.circumstances.proof.as_ref();
+        let proof = asked
+            .and_then(|asked| asked.judge(contract.proof(&fields), self.circumstances.now).ok().flatten());
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
@@ -64,6 +79,7 @@ impl Exchange {
                 user,
                 extras,
                 password_sha256,
+                proof,
                 circumstances: self.circumstances.clone(),
                 repeatable,
             }),

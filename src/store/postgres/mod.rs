@@ -9,6 +9,7 @@ mod events;
 mod fault;
 mod limits;
 mod open;
+mod proof;
 mod read;
 mod register;
 mod renew;
@@ -22,7 +23,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::account::{Kept, NewAccount, Sealed, Who};
+use super::account::{Kept, NewAccount, Sealed, Spending, Who};
 use super::error::{OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::PostgresServer;
@@ -39,6 +40,7 @@ const STATEMENTS: &[&[Sql]] = &[
     repeat::STATEMENTS,
     attempts::STATEMENTS,
     limits::STATEMENTS,
+    proof::STATEMENTS,
 ];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
@@ -90,7 +92,11 @@ impl Postgres {
     }
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
-        repeat::purge(self, now).await
+        Ok(repeat::purge(self, now).await? + proof::purge(self, now).await?)
+    }
+
+    pub(super) async fn spend(&self, proof: Spending) -> Result<bool, StoreError> {
+        proof::spend(self, &proof).await
     }
 
     pub(super) async fn record(&self, attempts: &[Attempt]) -> Result<(), StoreError> {

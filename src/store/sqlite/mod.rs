@@ -6,6 +6,7 @@ mod events;
 mod file;
 mod limits;
 mod open;
+mod proof;
 mod read;
 mod register;
 mod renew;
@@ -19,7 +20,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::account::{Kept, NewAccount, Sealed, Who};
+use super::account::{Kept, NewAccount, Sealed, Spending, Who};
 use super::error::{Fault, OpenError, RegisterError, StoreError};
 use super::lookups::Lookups;
 use super::url::SqliteFile;
@@ -41,6 +42,7 @@ const STATEMENTS: &[&[Sql]] = &[
     repeat::STATEMENTS,
     attempts::STATEMENTS,
     limits::STATEMENTS,
+    proof::STATEMENTS,
 ];
 
 /// An open SQLite file.
@@ -103,7 +105,12 @@ impl Sqlite {
     }
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
-        self.write(move |connection| repeat::purge(connection, now)).await
+        self.write(move |connection| Ok(repeat::purge(connection, now)? + proof::purge(connection, now)?))
+            .await
+    }
+
+    pub(super) async fn spend(&self, proof: Spending) -> Result<bool, StoreError> {
+        self.write(move |connection| proof::spend(connection, &proof)).await
     }
 
     pub(super) async fn record(&self, attempts: Vec<Attempt>) -> Result<(), StoreError> {

@@ -19,6 +19,7 @@ bodies! {
     forwarded "../../../fuzz/bodies/forwarded.rs"
     idempotency_key "../../../fuzz/bodies/idempotency_key.rs"
     phc "../../../fuzz/bodies/phc.rs"
+    proof "../../../fuzz/bodies/proof.rs"
     proxy_header "../../../fuzz/bodies/proxy_header.rs"
     username "../../../fuzz/bodies/username.rs"
 }

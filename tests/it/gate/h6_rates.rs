@@ -8,7 +8,7 @@ use vestibule::config::{Rate, Rates};
 use vestibule::contract;
 use vestibule::throttle::Throttle;
 
-use crate::harness::client::{Client, Reply, post};
+use crate::harness::client::{Client, Reply, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 use crate::harness::server::{PEER, Server};
@@ -34,12 +34,6 @@ async fn server(database: &Database, rates: Rates) -> Server {
 
 pub(super) fn sign_up(email: &str) -> Vec<u8> {
     post("/users", &format!(r#"{{"email":"{email}","password":"supersecret"}}"#))
-}
-
-/// The request with one more header.
-pub(super) fn with(request: &[u8], header: &str, value: &str) -> Vec<u8> {
-    let text = String::from_utf8(request.to_vec()).expect("it is text");
-    text.replacen("\r\n", &format!("\r\n{header}: {value}\r\n"), 1).into_bytes()
 }
 
 /// What a try from an address comes to; what is no JSON is counted like everything else, and costs nothing.

@@ -11,8 +11,8 @@ use vestibule::contract;
 use vestibule::store::Store;
 use vestibule::throttle::Throttle;
 
-use super::h6_rates::{NONE, hourly, sign_up, with};
-use crate::harness::client::{Client, Reply, post};
+use super::h6_rates::{NONE, hourly, sign_up};
+use crate::harness::client::{Client, Reply, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 use crate::harness::server::{PEER, Server};

@@ -3,7 +3,7 @@
 //! Each is the child of a shell that waits for the end of its standard input, which this process holds open: however
 //! the test ends, the pipe closes and the backend goes with it.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -87,6 +87,32 @@ pub(crate) fn wanted() -> bool {
         }
     }
     wanted
+}
+
+/// What a widget makes of a challenge: `tests/backends/altcha`, by the code of "worker" or "widget".
+pub(crate) fn altcha(challenge: &str, by: &str) -> String {
+    let mut node = Command::new("node");
+    node.arg(source("altcha/solve.mjs")).arg(prepared().join("altcha")).arg(by);
+    filtered(node, challenge)
+}
+
+/// What the guide's script makes of a challenge: the Python in `docs/proof-of-work.md`.
+pub(crate) fn script_of_the_guide(challenge: &str) -> String {
+    let guide = include_str!("../../../docs/proof-of-work.md");
+    let (_, script) = guide.split_once("```python\n").expect("a script");
+    let (script, _) = script.split_once("```").expect("its end");
+    let mut python = Command::new("python3");
+    python.args(["-c", script]);
+    filtered(python, challenge).trim_end().to_owned()
+}
+
+/// What a program that reads to the end of its input makes of this.
+fn filtered(mut program: Command, input: &str) -> String {
+    let mut program = program.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts");
+    program.stdin.take().expect("it is piped").write_all(input.as_bytes()).expect("it reads");
+    let done = program.wait_with_output().expect("it ends");
+    assert!(done.status.success(), "it said why above");
+    String::from_utf8(done.stdout).expect("ASCII")
 }
 
 fn planted(mut program: Command, plant: u8) -> Command {

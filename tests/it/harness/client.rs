@@ -46,6 +46,12 @@ pub(crate) fn post_as(content_type: &str, path: &str, body: &str) -> Vec<u8> {
     .into_bytes()
 }
 
+/// The request with one more header.
+pub(crate) fn with(request: &[u8], header: &str, value: &str) -> Vec<u8> {
+    let text = String::from_utf8(request.to_vec()).expect("it is text");
+    text.replacen("\r\n", &format!("\r\n{header}: {value}\r\n"), 1).into_bytes()
+}
+
 pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: accounts.example.com\r\n\r\n").into_bytes()
 }

@@ -30,5 +30,6 @@ pub(crate) mod database;
 pub(crate) mod folder;
 pub(crate) mod postgres;
 pub(crate) mod process;
+pub(crate) mod proof;
 pub(crate) mod server;
 pub(crate) mod tls;

@@ -17,6 +17,7 @@ use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
+use vestibule::proof::{Policy, Proofs};
 use vestibule::steps::Steps;
 use vestibule::store::Store;
 use vestibule::throttle::Throttle;
@@ -101,6 +102,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
         idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
         breached: None,
+        proofs: Arc::new(Proofs::new(b"a secret for tests", Policy::nobody())),
         throttle: Throttle::none(),
         audit: Audit::unstored(b"a secret for tests"),
         store,

@@ -58,6 +58,7 @@ impl<'s> Stage<'s> {
         let secrets: Secrets = setting.secrets.iter().cloned().collect();
         let circumstances = Circumstances {
             breached: None,
+            proof: None,
             now,
             random: uuid_v7(now, clock.random()),
             request_id: uuid_v7(now, clock.random()).to_string().into(),
