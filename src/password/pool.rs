@@ -36,7 +36,7 @@ pub struct PoolSettings {
 ///
 /// Whatever is asked of it, it computes at most `workers` hashes at once and keeps `workers` x `memory_kib` of memory;
 /// a stored hash of higher cost takes its own for as long as it is verified, within the ceilings of
-/// [`Params::check_bounds`]. Who would wait longer than the deadline is refused at once; a hash whose asker has left
+/// [`Params::check_bounds`]. Who might wait longer than the deadline is refused at once; a hash whose asker has left
 /// before it begins ([`Presence`]) is never computed. No source of sign-ups can starve another, nor password checks.
 /// Dropping the pool closes it and waits for the hashes that are being computed.
 pub struct Pool {
@@ -58,10 +58,6 @@ pub struct Report {
     /// The cost of new hashes.
     pub params: Params,
 }
-
-/// How much of the deadline is given away. A machine that becomes slower by less than the rest breaks no promise; were
-/// all of it given away, every other hash at the end of a full queue would expire there, and be told so late.
-const SURE: f64 = 0.75;
 
 /// Why there is no pool.
 #[derive(Debug, thiserror::Error)]
@@ -133,8 +129,7 @@ impl Pool {
             return Err(StartError::NoWorkers);
         }
         self_test(settings.engine)?;
-        let room = settings.deadline.mul_f64(SURE);
-        let queue = Queue::new(settings.workers, room, settings.deadline, first_guess(settings.engine));
+        let queue = Queue::new(settings.workers, settings.deadline, first_guess(settings.engine));
         let mut pool = Pool { shared: Arc::new(Shared::new(queue)), threads: Vec::new(), settings, peppers };
         for number in 1..=settings.workers {
             let shared = Arc::clone(&pool.shared);

@@ -1,5 +1,6 @@
-//! The queue before the workers. It is bounded by time and not by length: whoever would wait longer than the deadline
-//! is told at once and not after it.
+//! The queue before the workers. It is bounded by time and not by length: whoever could wait longer than the deadline
+//! is told at once and not after it. So only half of the deadline is given away; the rest is for a machine that becomes
+//! slower meanwhile.
 //!
 //! It is fair twice over. Sign-ups and password checks are served in turn, and so are the sources of sign-ups among
 //! themselves. When there is no room left, whoever takes up the most of it gives way: its newest item is pushed out
@@ -16,8 +17,12 @@ use std::time::{Duration, Instant};
 /// A longer deadline than this one is none, and could not be added to the present time.
 const LONGEST_DEADLINE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The part of the deadline that is given away: one in so many. A machine that becomes slower by this factor breaks no
+/// promise; were all of it given away, who waits at the end of a full queue would be told at the deadline, and not at once.
+const SURE: u32 = 2;
+
 /// The part of the room that is given away while the queue stands: one in so many.
-const STANDING: u32 = 3;
+const STANDING: u32 = 2;
 
 /// Nobody is sent away for longer. Behind a flood that long, the promise to be let in is not kept any more.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
@@ -85,19 +90,19 @@ struct SentAway {
 }
 
 impl<T> Queue<T> {
-    /// An empty queue before `workers` that serve it in parallel. It lets in what will wait for `room` at most, and drops
-    /// what has waited for `deadline`. `pace` is the time that one unit of work is believed to take until there are
-    /// measurements.
-    pub(super) fn new(workers: usize, room: Duration, deadline: Duration, pace: Duration) -> Queue<T> {
+    /// An empty queue before `workers` that serve it in parallel, for what is not worth beginning after it has waited for
+    /// `deadline`. `pace` is the time that one unit of work is believed to take until there are measurements.
+    pub(super) fn new(workers: usize, deadline: Duration, pace: Duration) -> Queue<T> {
+        let deadline = deadline.min(LONGEST_DEADLINE);
         Queue {
             registrations: Vec::new(),
             verifications: Line::new(),
             next_source: 0,
             verification_is_next: false,
             workers: workers as f64,
-            room: room.min(LONGEST_DEADLINE),
+            room: deadline / SURE,
             standing: None,
-            deadline: deadline.min(LONGEST_DEADLINE),
+            deadline,
             seconds_per_work: pace.as_secs_f64(),
             sent_away: SentAway { seconds: 0.0, at: None },
         }
