@@ -3,7 +3,7 @@
 //! idle time, unread replies, and the length of a shutdown.
 //!
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `arrival` reads what stands
-//! before HTTP, `connection` runs one of them, `caller` says whose requests they are, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
+//! before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
 //! `line` its line in the log, `reply` writes the answers, and `docs` tells about the contracts. `cross_site` stands
 //! before all of them.
@@ -19,6 +19,7 @@ mod connection;
 mod entrance;
 mod forwarded;
 mod frames;
+mod host;
 mod http2;
 mod proxy_protocol;
 mod stream;
