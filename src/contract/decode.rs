@@ -145,6 +145,14 @@ impl Contract {
         Zeroizing::new(format!("{}{elsewhere}", fields.body))
     }
 
+    /// What is still needed once everything was understood: the fields, and of the body only what replies show. A request
+    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was.
+    pub fn kept(&self, fields: Fields) -> Fields {
+        let empty = || Json::Object(Map::new());
+        let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
+        Fields { body, ..fields }
+    }
+
     /// The refusal for values that are in use.
     pub fn taken(&self, fields: Fields, kinds: &[String], now: &Circumstances) -> Refusal {
         rules::taken(&self.register, fields, kinds, now)

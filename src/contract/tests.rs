@@ -84,6 +84,7 @@ pub(crate) fn ask(contract: &Contract, content_type: &str, body: &[u8]) -> Resul
     if let Err(problems) = NewUser::parse(contract.submitted(&fields)) {
         return refuse(contract.misunderstood(fields, &problems, &now));
     }
+    let fields = contract.kept(fields);
     let registered = Registered { id: json!(1), at: now.now, password_sha256: None };
     contract.created(&fields, &registered, &mint(), &now).map(|(reply, _)| reply)
 }
@@ -161,6 +162,26 @@ body = '{ "v": {{ errors[0].value }}, "i": {{ input.user }} }'
     let contract = loaded(&checked.replace("{{ input.user }}", "1"));
     for body in [json!({ "user": { "password": "hunter22" } }), json!({ "user": ["hunter22"] })] {
         assert!(!ask_json(&contract, body).body.contains("hunter22"));
+    }
+}
+
+#[test]
+fn what_waits_for_a_hash_is_no_more_than_replies_show() {
+    let sent = json!({ "email": "a@b.co", "password": "hunter22", "junk": vec![json!([]); 20_000] });
+    for (body, shown) in [("{}", json!({})), ("{ \"b\": {{ request.body }} }", json!({ "email": "a@b.co" }))]
+    {
+        let replies = format!("[register.created]\nbody = '{body}'\n[register.invalid]\nbody = '{{}}'");
+        let contract = loaded(&text("", "", &replies));
+        let read = decode::read(
+            &contract.register,
+            Request { query: None, headers: &HeaderMap::new(), body: &Bytes::new() },
+            sent.clone(),
+            Media::Json,
+        );
+        let kept = contract.kept(read);
+        assert_eq!(kept.body, shown);
+        assert_eq!(kept.inputs, [Some(json!("a@b.co")), Some(json!("hunter22"))]);
+        assert!(!ask_json(&contract, sent.clone()).body.contains("junk"));
     }
 }
 

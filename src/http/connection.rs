@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY};
-use axum::http::{HeaderValue, Request, Version};
+use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -25,8 +25,10 @@ use tower::ServiceExt;
 use super::arrival::{Wire, arrive};
 use super::body::RequestBody;
 use super::entrance::Entrance;
+use super::host;
 use super::http2;
 use super::pace::{HeadTimer, Pace};
+use super::reply::{guarded, problem};
 use super::stream::{LINGER, Stream};
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
@@ -154,7 +156,10 @@ impl Guest {
         request.extensions_mut().insert(self.peer);
         request.extensions_mut().insert(caller);
         let version = request.version();
-        let mut response = self.router.oneshot(request).await?;
+        let mut response = match host::is_clear(&request) {
+            true => self.router.oneshot(request).await?,
+            false => last(guarded(problem(StatusCode::BAD_REQUEST, "Exactly one Host must be named."), "")),
+        };
         if self.entrance.tls.is_some() {
             response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
         }

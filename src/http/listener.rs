@@ -1,14 +1,14 @@
 //! The accept loop: it admits, counts and turns away connections, and ends them all at shutdown.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,6 +17,7 @@ use super::entrance::Entrance;
 use super::handover;
 use super::limits::Limits;
 use super::refusal::Refusals;
+use super::shares::{Share, Shares};
 use crate::metrics::Connections;
 
 /// How long to wait when the system has no room for another connection (a full file table, no memory). Long
@@ -74,6 +75,7 @@ pub async fn serve_counted(
     let entrance = Arc::new(entrance.into());
     let door = Door {
         places: Arc::new(Semaphore::new(entrance.limits.connections.min(Semaphore::MAX_PERMITS))),
+        shares: Shares::default(),
         refusals: Refusals::new(),
         open: TaskTracker::new(),
         router,
@@ -123,6 +125,7 @@ fn still_queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Socke
 /// What every admission needs.
 struct Door {
     places: Arc<Semaphore>,
+    shares: Shares,
     refusals: Refusals,
     open: TaskTracker,
     router: Router,
@@ -132,9 +135,9 @@ struct Door {
 }
 
 impl Door {
-    /// Starts a task for a connection, or refuses it when all places are taken. Never waits.
+    /// Starts a task for a connection, or refuses it when all places are taken, or too many by its network. Never waits.
     fn admit(&self, stream: TcpStream, peer: Peer) {
-        let Ok(place) = self.places.clone().try_acquire_owned() else {
+        let Some(place) = self.place(peer.0.ip()) else {
             self.connections.refused.inc();
             // Where something else comes first, a refusal in HTTP could not be read.
             if self.entrance.tls.is_none() {
@@ -153,6 +156,16 @@ impl Door {
             connection.await;
             drop((place, open));
         });
+    }
+
+    /// A place, and the share of its network; who speaks for others, as a proxy does, has them all.
+    fn place(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, Option<Share>)> {
+        let place = self.places.clone().try_acquire_owned().ok()?;
+        if address.is_loopback() || self.entrance.proxies.trust(address) {
+            return Some((place, None));
+        }
+        let share = self.shares.take(address, self.places.available_permits())?;
+        Some((place, Some(share)))
     }
 
     /// Takes in those who are on their way to a port that is left to another process.
@@ -247,6 +260,56 @@ mod tests {
         assert!(trouble.is_new(start));
         assert!((1..500).all(|step| !trouble.is_new(start + ACCEPT_PAUSE * step)));
         assert!(trouble.is_new(start + ACCEPT_PAUSE * 499 + BURST * 2));
+    }
+
+    #[tokio::test]
+    async fn h1_one_network_cannot_take_the_places_of_others() {
+        let long = Duration::from_secs(60);
+        let limits = Limits {
+            connections: 8,
+            header_timeout: long,
+            body_timeout: long,
+            idle_timeout: long,
+            write_timeout: long,
+        };
+        let proxies = super::super::Proxies::new(
+            &["192.0.2.100".parse().expect("a network")],
+            crate::config::ProxyHeader::XForwardedFor,
+        );
+        let door = Door {
+            places: Arc::new(Semaphore::new(limits.connections)),
+            shares: Shares::default(),
+            refusals: Refusals::new(),
+            open: TaskTracker::new(),
+            router: Router::new(),
+            entrance: Arc::new(Entrance { proxies, ..limits.into() }),
+            signals: Signals { finish: CancellationToken::new(), cut: CancellationToken::new() },
+            connections: Connections::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let mut clients = Vec::new();
+        for (from, open) in [
+            ("192.0.2.1", 1),
+            ("192.0.2.1", 1),
+            ("::ffff:192.0.2.1", 1),
+            ("192.0.2.2", 2),
+            ("192.0.2.100", 3),
+            ("192.0.2.100", 4),
+            ("127.0.0.1", 5),
+            ("127.0.0.1", 6),
+            ("192.0.2.1", 6),
+            ("192.0.2.3", 7),
+            ("127.0.0.1", 8),
+            ("192.0.2.4", 8),
+        ] {
+            let client = TcpStream::connect(address).await.expect("a connection");
+            let (stream, _) = listener.accept().await.expect("a connection");
+            door.admit(stream, Peer::new(SocketAddr::new(from.parse().expect("an address"), 1)));
+            assert_eq!(door.open.len(), open, "{from}");
+            clients.push(client);
+        }
+        assert_eq!(door.connections.refused.get(), 4);
     }
 
     /// Linux's numbers (errno(3)); a dependency for seven of them would be too much.

@@ -2,8 +2,8 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away), `arrival` reads what stands
-//! before HTTP, `connection` runs one of them, `caller` says whose requests they are, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `shares`), `arrival` reads what stands
+//! before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
 //! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
 //! `line` its line in the log, `reply` writes the answers, `challenge` asks for proofs of work, and `docs` tells about the contracts. `cross_site` stands
 //! before all of them.
@@ -11,6 +11,7 @@
 mod handover;
 mod listener;
 mod refusal;
+mod shares;
 
 mod arrival;
 mod caller;
@@ -19,6 +20,7 @@ mod connection;
 mod entrance;
 mod forwarded;
 mod frames;
+mod host;
 mod http2;
 mod proxy_protocol;
 mod stream;

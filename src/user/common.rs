@@ -26,6 +26,8 @@ const SHORT: usize = 4;
 const LEAST: usize = 3;
 /// Longer texts are nobody's password; others refuse them.
 const MOST: usize = 1024;
+/// Nobody is asked for so many characters that two pieces would be stretched beyond this; and every place to cut costs.
+const MOST_IN_PAIRS: usize = 128;
 
 /// Why a password is one of the first that are tried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +91,9 @@ fn whole(text: &[char], context: &HashSet<String>) -> Option<Weakness> {
         return Some(Weakness::Pattern);
     }
     piece(unit, context).or_else(|| {
+        if text.len() > MOST_IN_PAIRS {
+            return None;
+        }
         let cuts = LEAST..text.len().saturating_sub(LEAST - 1);
         let mut pairs = cuts.map(|cut| text.split_at(cut));
         pairs.find_map(|(a, b)| Some(piece(a, context)?.with(piece(b, context)?)))
@@ -117,10 +122,20 @@ impl Weakness {
     }
 }
 
-/// The length of the shortest text that, repeated a whole number of times or cut off at the end, makes this one.
+/// The length of the shortest text that, repeated a whole number of times or cut off at the end, makes this one; the whole
+/// length when it would not stand there twice. What is left over is the longest text that both begins and ends this one,
+/// found in one pass (Knuth, Morris and Pratt, 1977): the text is chosen by a stranger.
 fn period(text: &[char]) -> usize {
-    let fits = |length: &usize| text.iter().skip(*length).zip(text).all(|(a, b)| a == b);
-    (1..=text.len() / 2).find(fits).unwrap_or(text.len())
+    let mut borders = vec![0; text.len()];
+    for end in 1..text.len() {
+        let mut border = borders[end - 1];
+        while border > 0 && text[border] != text[end] {
+            border = borders[border - 1];
+        }
+        borders[end] = border + usize::from(text[border] == text[end]);
+    }
+    let period = text.len() - borders.last().copied().unwrap_or(0);
+    if 2 * period <= text.len() { period } else { text.len() }
 }
 
 /// Whether each character follows from the one before: by counting, by the alphabet, or along the keys.
@@ -139,8 +154,10 @@ fn is_sequence(text: &[char]) -> bool {
 
 /// Along a row of keys, and from its end to the beginning of another, there or back.
 fn is_typed_along(text: &[char]) -> bool {
-    let rows: Vec<Vec<char>> =
-        ROWS.iter().flat_map(|row| [row.chars().collect(), row.chars().rev().collect()]).collect();
+    static BOTH_WAYS: LazyLock<Vec<Vec<char>>> = LazyLock::new(|| {
+        ROWS.iter().flat_map(|row| [row.chars().collect(), row.chars().rev().collect()]).collect()
+    });
+    let rows = &*BOTH_WAYS;
     let follows = |a: char, b: char| {
         rows.iter().any(|row| row.windows(2).any(|keys| keys == [a, b]))
             || rows.iter().any(|row| row.last() == Some(&a)) && rows.iter().any(|row| row.first() == Some(&b))
@@ -150,6 +167,8 @@ fn is_typed_along(text: &[char]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const CONTEXT: [&str; 4] = ["jane.doe@example.com", "Jane Doe", "accounts.shop.example", "janedoe77"];
@@ -200,6 +219,41 @@ mod tests {
             assert_eq!(found(password), None, "{password}");
         }
         assert_eq!(found(&"a".repeat(MOST + 1)), None, "others refuse it");
+    }
+
+    /// The plain way, which costs the square of the length.
+    fn period_by_trying(text: &[char]) -> usize {
+        let fits = |length: &usize| text.iter().skip(*length).zip(text).all(|(a, b)| a == b);
+        (1..=text.len() / 2).find(fits).unwrap_or(text.len())
+    }
+
+    proptest! {
+        #[test]
+        fn periods_are_those_that_trying_finds(text in "[ab]{0,40}|([ab]{1,5}){0,8}") {
+            let text: Vec<char> = text.chars().collect();
+            prop_assert_eq!(period(&text), period_by_trying(&text));
+        }
+    }
+
+    /// Each of these once took up to twenty seconds of a build like this one, and now takes milliseconds.
+    #[test]
+    fn no_password_takes_long_to_look_at() {
+        let run = |n: usize| "a".repeat(n);
+        let rows = "qwertyuiop".repeat(102);
+        let awkward = [
+            format!("{}b{}", run(512), run(511)),
+            format!("{}b{}", run(682), run(341)),
+            format!("{}b{}", run(64), run(63)),
+            format!("{rows}#Z"),
+            format!("{}#Z", &rows[..126]),
+        ];
+        let _ = found("correct horse battery staple");
+        let begun = std::time::Instant::now();
+        for password in &awkward {
+            let _ = found(password);
+        }
+        let took = begun.elapsed();
+        assert!(took < std::time::Duration::from_secs(2), "{took:?}");
     }
 
     #[test]

@@ -258,7 +258,11 @@ fn repeated(fields: &mut [FieldDraft]) {
         let password = fields.iter().find(|f| f.means(&Meaning::Password));
         let of = fields.iter().find(same).or(password.filter(|_| field.is_password_like()));
         let Some(of) = of.map(|f| f.name.clone()) else { continue };
-        let place = if is_identifier(&of) { format!("input.{of}") } else { format!("input[\"{of}\"]") };
+        // Expressions escape texts as JSON does; the name came from a client.
+        let place = match is_identifier(&of) {
+            true => format!("input.{of}"),
+            false => format!("input[{}]", Json::from(of.as_str())),
+        };
         fields[i].note = format!("repeats `{of}`: compared and forgotten");
         fields[i].rules.push(RuleDraft {
             demand: "check",

@@ -260,6 +260,19 @@ fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(48)
 }
 
+/// Found by the test below.
+#[tokio::test]
+async fn a_name_may_hold_the_quotes_that_would_end_it() {
+    for name in ["\"", "\\", "'", "a\nb", "\"]}}", "'''"] {
+        let request =
+            serde_json::json!({ "username": { name: [], "password": [] }, "password": "hunter-4711-secret" });
+        let pasted = Pasted { content: Content::Json(request), ..Pasted::default() };
+        let draft = draft(&Examples { request: Some(pasted), ..Examples::default() }).await;
+        let shown = draft.map_err(|e| crate::contract::render("x", &e.text, &e.complaints, false));
+        assert!(shown.is_ok(), "{name:?}: {}", shown.err().unwrap_or_default());
+    }
+}
+
 proptest! {
     // Each case loads a contract several times; PROPTEST_CASES asks for more.
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]

@@ -75,7 +75,7 @@ impl Exchange {
         match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
             Ok(user) => Ok(SignUp {
                 mounted: self.mounted.clone(),
-                fields: Arc::new(fields),
+                fields: Arc::new(contract.kept(fields)),
                 user,
                 extras,
                 password_sha256,

@@ -38,7 +38,12 @@ pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
             return Err(BackupError::Remains(remains.into()));
         }
     }
-    place(to, |draft| fs::copy(from, draft).map(|_| ()).map_err(|error| unwritable(draft, error)))
+    place(to, |draft| pour(from, draft).map_err(|error| unwritable(draft, error)))
+}
+
+/// Copies the contents alone: `fs::copy` would also let everybody read the one file who may read the other.
+fn pour(from: &Path, into: &Path) -> io::Result<()> {
+    io::copy(&mut File::open(from)?, &mut OpenOptions::new().write(true).open(into)?).map(|_| ())
 }
 
 /// Lets `write` fill a draft beside `to`, checks it, and gives it its name when it is whole and on the disk.

@@ -6,6 +6,7 @@ use crate::harness::process::Vestibule;
 
 on_both! {
     h2_a_smuggled_request_is_never_answered
+    h2_a_request_names_one_host
     h2_every_route_has_a_longest_body
     h2_unknown_methods_are_answered_405_with_allow
 }
@@ -32,6 +33,33 @@ async fn h2_a_smuggled_request_is_never_answered(database: &Database) {
     assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
     // As a request of its own it is a sign-up.
     assert_eq!(server.connect().await.ask(smuggled.as_bytes()).await.status, 200);
+}
+
+/// RFC 9112, section 3.2: whoever goes by the one name, and whoever goes by the other, must not meet.
+async fn h2_a_request_names_one_host(database: &Database) {
+    let server = Vestibule::serve(database).with(&["--contract", "knex"]).start();
+    let length = SIGN_UP.len();
+    let request = |version: &str, hosts: &str| {
+        format!(
+            "POST /users HTTP/{version}\r\n{hosts}content-type: application/json\r\ncontent-length: {length}\r\n\r\n{SIGN_UP}"
+        )
+    };
+    for (version, hosts) in [
+        ("1.1", ""),
+        ("1.1", "host: a\r\nhost: a\r\n"),
+        ("1.1", "host: a\r\nhost: b\r\n"),
+        ("1.1", "host: a b\r\n"),
+        ("1.1", "host: evil@a\r\n"),
+        ("1.0", "host: a\r\nhost: b\r\n"),
+    ] {
+        let mut client = server.connect().await;
+        let reply = client.ask(request(version, hosts).as_bytes()).await;
+        assert_eq!((reply.status, reply.header("connection")), (400, "close"), "{version} {hosts}");
+        assert_eq!(reply.header("x-content-type-options"), "nosniff");
+        assert!(client.is_closed().await, "{version} {hosts}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
+    assert_eq!(server.connect().await.ask(request("1.0", "").as_bytes()).await.status, 200);
 }
 
 async fn h2_every_route_has_a_longest_body(database: &Database) {

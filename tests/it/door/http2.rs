@@ -110,6 +110,19 @@ async fn h2_limits_are_those_of_http_1() {
 }
 
 #[tokio::test]
+async fn h2_what_names_two_hosts_is_refused_and_the_connection_goes_on() {
+    let pair = Pair::new();
+    let server = serving(&Database::sqlite(), &pair).start();
+    let connection = connect(&server, &pair).await;
+    for (host, status) in [("other.example", 400), ("localhost:80", 400), ("LOCALHOST:443", 200)] {
+        let request = Request::get("https://localhost/healthz").header("host", host).body(());
+        let mut requests = connection.requests.clone().ready().await.expect("ready");
+        let (response, _) = requests.send_request(request.expect("a request"), true).expect("sent");
+        assert_eq!(response.await.expect("an answer").status(), status, "{host}");
+    }
+}
+
+#[tokio::test]
 async fn h1_idle_http2_connections_are_ended() {
     let pair = Pair::new();
     let server = serving(&Database::sqlite(), &pair).with(&["--set", "limits.idle_timeout=50ms"]).start();

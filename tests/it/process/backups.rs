@@ -46,8 +46,13 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     assert_eq!(std::fs::metadata(&copy).expect("it is there").permissions().mode() & 0o777, 0o600);
     assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing beside the copy");
     let restored = Database::sqlite();
+    // On its way it may have become readable, or have lost the right to be written.
+    std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(0o444)).expect("it is ours");
     let told = restore(&restored, &copy);
     assert_eq!(told.code, Some(0), "{}", told.err);
+    let Database::Sqlite(home) = &restored else { unreachable!("it is SQLite") };
+    let mode = std::fs::metadata(home.path().join("vestibule.db")).expect("a file").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "only its owner may read it");
     let users = accounts(&restored).len();
     assert!((5..=25).contains(&users), "{users}");
     assert!(told.out.contains(&format!(" {users} accounts, ")), "{}", told.out);
