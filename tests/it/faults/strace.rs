@@ -21,7 +21,7 @@ const SIGN_UPS: usize = 24;
 /// Leaves these tests out, where a process may not be traced.
 const WITHOUT: &str = "VESTIBULE_TEST_WITHOUT_STRACE";
 
-fn is_wanted() -> bool {
+pub(super) fn is_wanted() -> bool {
     if std::env::var(WITHOUT).as_deref() == Ok("1") {
         return false;
     }
@@ -50,6 +50,16 @@ fn tracing(trace: &Path) -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec()
+}
+
+/// The program in front of a command that kills it when one of its threads comes to the n-th call of a kind that changes
+/// files or sends something.
+pub(super) fn killing(number: usize) -> Vec<String> {
+    let calls = "pwrite64,ftruncate,fsync,fdatasync,unlink,sendto";
+    let inject = format!("inject={calls}:signal=KILL:when={number}");
+    ["strace", "-f", "-qq", "-o", "/dev/null", "-e", &format!("trace={calls}"), "-e", &inject]
+        .map(str::to_owned)
+        .to_vec()
 }
 
 #[tokio::test(flavor = "multi_thread")]

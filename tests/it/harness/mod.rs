@@ -31,4 +31,5 @@ pub(crate) mod folder;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod server;
+pub(crate) mod small_disk;
 pub(crate) mod tls;
