@@ -6,10 +6,10 @@ use super::campaign::Dice;
 use super::older::{self, Contents, PASSWORD, PEOPLE};
 use super::server::{Faulty, Orders};
 use super::starts::assert_migrated_once;
-use super::strace::{is_wanted, killing};
 use crate::harness::client::{Client, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
+use crate::harness::strace::{is_wanted, killing};
 
 on_both! {
     an_upgrade_that_is_killed_at_any_moment_is_resumed

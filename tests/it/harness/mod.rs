@@ -32,4 +32,5 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod server;
 pub(crate) mod small_disk;
+pub(crate) mod strace;
 pub(crate) mod tls;
