@@ -65,10 +65,19 @@ async fn campaign() {
     let Ok(path) = std::env::var("VESTIBULE_TEST_REPORT") else { return };
     let mut campaign = Campaign { dice: Dice::new(), reports: Vec::new(), findings: Vec::new() };
     let (server_kills, failovers) = (count("VESTIBULE_TEST_SERVER_KILLS"), count("VESTIBULE_TEST_FAILOVERS"));
-    campaign.keep(("postgresql", "synchronous failover"), failovers, fail_over(failovers).await);
-    campaign.keep(("postgresql", "server killed"), server_kills, kill_server(server_kills).await);
-    campaign.stop(count("VESTIBULE_TEST_STOPS")).await;
-    campaign.kill(count("VESTIBULE_TEST_KILLS")).await;
+    let (stops, kills) = (count("VESTIBULE_TEST_STOPS"), count("VESTIBULE_TEST_KILLS"));
+    if failovers > 0 {
+        campaign.keep(("postgresql", "synchronous failover"), failovers, fail_over(failovers).await);
+    }
+    if server_kills > 0 {
+        campaign.keep(("postgresql", "server killed"), server_kills, kill_server(server_kills).await);
+    }
+    if stops > 0 {
+        campaign.stop(stops).await;
+    }
+    if kills > 0 {
+        campaign.kill(kills).await;
+    }
 
     let Campaign { dice, reports, findings } = campaign;
     let cores = std::thread::available_parallelism().map_or(0, usize::from);

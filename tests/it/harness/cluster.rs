@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::NoTls;
@@ -128,8 +129,20 @@ impl Cluster {
 
     /// Kills it and all its processes: what only they knew is gone.
     pub(crate) fn kill(&mut self) {
-        self.signal_all(Signal::KILL);
+        let parent = self.parent();
+        // Held first, so that it has no more children than are found.
+        self.signal(Signal::STOP);
+        let children = children(parent);
+        for id in std::iter::once(parent).chain(children.iter().copied()) {
+            let _ = kill_process(id, Signal::KILL);
+        }
         self.gone();
+        // As long as one of them is going it holds the shared memory, and PostgreSQL does not start anew.
+        let since = Instant::now();
+        while children.iter().any(|id| is_going(*id)) {
+            assert!(since.elapsed() < GUARD, "what is killed ends");
+            std::thread::yield_now();
+        }
     }
 
     /// Makes sure that it has ended, also when it has ended itself.
@@ -231,6 +244,12 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
     folders.pop().or(on_path).expect("PostgreSQL's server is missing: install Debian's package 'postgresql'")
+}
+
+/// Whether a process is there and not yet only a name (state Z of proc_pid_stat(5)).
+fn is_going(id: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero()));
+    stat.is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))
 }
 
 /// The processes whose parent this is.
