@@ -10,6 +10,7 @@ use std::time::Duration;
 use crate::harness::client::{Client, get, post};
 use crate::harness::database::Database;
 use crate::harness::process::{GUARD, Vestibule};
+use crate::harness::strace::{is_wanted, slow_to_accept};
 
 on_both! {
     two_processes_on_one_port_lose_nobody
@@ -26,9 +27,10 @@ async fn two_processes_on_one_port_lose_nobody(database: &Database) {
             .with(&["--set", "passwords.deadline=100s", "--set", "shutdown_grace=100s"])
             .env("VESTIBULE_TOKEN_SECRET", "the same for both, as they are one service")
             .on(database)
-            .start()
     };
-    let old = serve("127.0.0.1:0");
+    // Whoever comes between its last look for clients and its end must not be lost; so there is time for that.
+    let slow = if is_wanted() { slow_to_accept() } else { Vec::new() };
+    let old = serve("127.0.0.1:0").under(&slow).start();
     let address = old.address;
     let (over, next) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     // Each client connects anew for every request; in every other one it signs up.
@@ -53,7 +55,7 @@ async fn two_processes_on_one_port_lose_nobody(database: &Database) {
     while next.load(Ordering::Relaxed) < 20 * CLIENTS {
         tokio::task::yield_now().await;
     }
-    let new = serve(&address.to_string());
+    let new = serve(&address.to_string()).start();
     let (ended, _) = old.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(ended.err.contains(r#""cut":0"#), "{}", ended.err);

@@ -1,7 +1,5 @@
 //! Disks that are full, and databases that may only be read.
 
-use std::io::Write as _;
-use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -12,77 +10,41 @@ use super::rows::{execute, rows};
 use super::server::{Faulty, Orders};
 use crate::harness::client::{Client, Reply};
 use crate::harness::database::Database;
-use crate::harness::folder::Folder;
 use crate::harness::postgres;
+use crate::harness::small_disk::SmallDisk;
 
-/// More sign-ups than fit into what a full disk has left.
-const MANY: usize = 60;
+/// More sign-ups than fit into what a full disk has left, in pages and log that were there already.
+const MANY: usize = 10_000;
 
 /// Signs up until somebody is refused, and gives back that answer.
-async fn refusal(load: &Arc<Load>, address: std::net::SocketAddr) -> Reply {
+pub(super) async fn refusal(load: &Arc<Load>, address: std::net::SocketAddr) -> Reply {
     let mut client = Client::connect(address).await;
     for _ in 0..MANY {
-        let number = load.number();
-        if !matches!(load.sign_up(&mut client, number).await, Ok(200..300)) {
-            return client.ask(&super::load::request(number, "the key of the curious")).await;
+        let reply = load.first_answer(&mut client).await.expect("an answer");
+        if reply.status >= 300 {
+            return reply;
         }
     }
     panic!("{MANY} sign-ups fit onto a full disk");
 }
 
 /// Everybody who is there was told so: whoever was refused for want of room is absent.
-async fn assert_refused_are_absent(load: &Load, url: &str) {
+pub(super) async fn assert_refused_are_absent(load: &Load, url: &str) {
     let users = rows(url, "SELECT email FROM users").await.len();
     assert_eq!(users, judge(&load.journal, url).await.acknowledged);
 }
 
 /// The contract's own `busy`, with a time to come back.
-fn assert_contracts_busy(reply: &Reply) {
+pub(super) fn assert_contracts_busy(reply: &Reply) {
     assert_eq!(reply.status, 503, "{reply:?}");
     assert_eq!(reply.json()["detail"], "Busy, try again shortly.", "in the words of the contract: {reply:?}");
     assert!(reply.header("retry-after").parse::<u64>().is_ok(), "{reply:?}");
 }
 
-/// A file system of its own, of a few MiB.
-struct SmallDisk(Folder);
-
-impl SmallDisk {
-    /// `None` for who may not mount one.
-    fn mount() -> Option<SmallDisk> {
-        let folder = Folder::new();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=6m", "tmpfs"]).arg(folder.path());
-        let mounted = mount.output().is_ok_and(|ran| ran.status.success());
-        mounted.then_some(SmallDisk(folder))
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves no byte free.
-    fn fill(&self) {
-        let mut filler = std::fs::File::create(self.path().join("filler")).expect("there is still room");
-        for size in [64 * 1024, 4096, 1] {
-            while filler.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn empty(&self) {
-        std::fs::remove_file(self.path().join("filler")).expect("it was filled");
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
-
 /// Without the right to mount, what follows shows the same with a limit on the size of files.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_is_told_in_the_contracts_words_and_heals() {
-    let Some(disk) = SmallDisk::mount() else { return };
+    let Some(disk) = SmallDisk::mount("6m") else { return };
     let url = format!("sqlite://{}", disk.path().join("vestibule.db").display());
     let (server, load) = (Orders::on(&url).start(), Load::new());
     load.run(server.address, 4, 20).await;

@@ -35,18 +35,6 @@ pub(super) struct Verdict {
 }
 
 impl Verdict {
-    /// Adds what was found about another database.
-    pub(super) fn add(&mut self, other: Verdict) {
-        self.acknowledged += other.acknowledged;
-        self.unknown += other.unknown;
-        self.refused += other.refused;
-        self.lost.extend(other.lost);
-        self.doubled.extend(other.doubled);
-        self.half_made.extend(other.half_made);
-        self.revived.extend(other.revived);
-        self.falsely_taken.extend(other.falsely_taken);
-    }
-
     /// Every broken promise, in words.
     pub(super) fn findings(&self) -> Vec<String> {
         let kinds = [

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
-use crate::harness::client::Client;
+use crate::harness::client::{Client, Reply};
 
 /// After an answer that is no success a client waits a moment, as a polite one does.
 const MANNERS: Duration = Duration::from_millis(5);
@@ -28,7 +28,7 @@ pub(super) fn password(number: usize) -> String {
 }
 
 /// A sign-up under an idempotency key.
-pub(super) fn request(number: usize, key: &str) -> Vec<u8> {
+fn request(number: usize, key: &str) -> Vec<u8> {
     let (email, password) = (email(number), password(number));
     let body = format!(r#"{{"email":"{email}","password":"{password}"}}"#);
     let length = body.len();
@@ -51,6 +51,8 @@ pub(super) struct Load {
     answers: watch::Sender<usize>,
     /// Sent, and neither created nor told to be there.
     open: Mutex<BTreeSet<usize>>,
+    /// Sent whole, so that the server's system has it, and not answered.
+    under_way: Mutex<BTreeSet<usize>>,
 }
 
 impl Load {
@@ -60,6 +62,7 @@ impl Load {
             next: AtomicUsize::new(0),
             answers: watch::Sender::new(0),
             open: Mutex::default(),
+            under_way: Mutex::default(),
         })
     }
 
@@ -87,9 +90,22 @@ impl Load {
         client: &mut Client,
         number: usize,
     ) -> std::io::Result<u16> {
+        self.ask(key, client, number).await.map(|reply| reply.status)
+    }
+
+    /// The whole answer to a first try.
+    pub(super) async fn first_answer(&self, client: &mut Client) -> std::io::Result<Reply> {
+        let number = self.number();
+        self.ask(&key(number), client, number).await
+    }
+
+    async fn ask(&self, key: &str, client: &mut Client, number: usize) -> std::io::Result<Reply> {
         self.journal.sent(number).await;
         self.open.lock().expect("nobody panics with it").insert(number);
-        let reply = client.try_ask(&request(number, key)).await?;
+        client.try_send(&request(number, key)).await?;
+        self.under_way.lock().expect("nobody panics with it").insert(number);
+        let reply = client.try_reply().await?;
+        self.under_way.lock().expect("nobody panics with it").remove(&number);
         let status = reply.status;
         let id = (status < 300).then(|| reply.json()["id"].as_i64()).flatten();
         self.journal.told(number, status, id).await;
@@ -97,7 +113,12 @@ impl Load {
         if status < 300 || status == 409 {
             self.open.lock().expect("nobody panics with it").remove(&number);
         }
-        Ok(status)
+        Ok(reply)
+    }
+
+    /// Who has been sent whole and has no answer yet, or never got one.
+    pub(super) fn under_way(&self) -> BTreeSet<usize> {
+        self.under_way.lock().expect("nobody panics with it").clone()
     }
 
     /// As many clients as said, each on one connection, until that one ends or `stop` is asked for. Whoever is not
@@ -149,6 +170,11 @@ impl Load {
             clients.spawn(async move { load.decide(address, number).await });
         }
         clients.join_all().await;
+    }
+
+    /// Signs one more person up, however long it takes.
+    pub(super) async fn one_more(&self, address: SocketAddr) {
+        self.decide(address, self.number()).await;
     }
 
     async fn decide(&self, address: SocketAddr, number: usize) {

@@ -1,4 +1,4 @@
-//! Servers that are held for a while, asked to stop, or whose clock jumps.
+//! Servers that are held for a while, or whose clock jumps.
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::time::Duration;
@@ -9,17 +9,14 @@ use vestibule::clock::Clock;
 use vestibule::contract::shipped;
 
 use super::judge::judge;
-use super::load::{Load, email};
-use super::rows::rows;
+use super::load::Load;
 use super::server::Orders;
 use crate::harness::client::Client;
 use crate::harness::database::Database;
-use crate::harness::process::Vestibule;
 use crate::harness::server::Server;
 
 on_both! {
     a_server_that_is_held_for_a_moment_answers_everybody
-    a_stop_under_load_drops_nothing_that_was_accepted
     a_clock_that_jumps_loses_and_doubles_nobody
 }
 
@@ -40,39 +37,6 @@ async fn a_server_that_is_held_for_a_moment_answers_everybody(database: &Databas
     let verdict = judge(&load.journal, &url).await;
     verdict.assert_innocent();
     assert_eq!((verdict.unknown, verdict.refused), (0, 0), "{verdict:?}");
-}
-
-async fn a_stop_under_load_drops_nothing_that_was_accepted(database: &Database) {
-    let (load, mut folder) = (Load::new(), None);
-    for round in 0..3 {
-        let mut launch = Vestibule::serve(database).with(&[
-            "--contract",
-            "knex",
-            "--set",
-            "passwords.deadline=100s",
-            "--set",
-            "shutdown_grace=100s",
-        ]);
-        if let Some(folder) = folder.take() {
-            launch = launch.inside(folder);
-        }
-        let server = launch.start();
-        let clients = load.clients(server.address, 8, &CancellationToken::new());
-        load.more_answers(3 + 4 * round).await;
-        server.signal("TERM");
-        server.wait_for_log("SIGTERM: finishing what was accepted");
-        server.signal("TERM");
-        clients.join_all().await;
-        let (ended, kept) = server.ended();
-        assert_eq!(ended.code, Some(0), "{}", ended.err);
-        folder = Some(kept);
-    }
-    let verdict = judge(&load.journal, &database.url()).await;
-    verdict.assert_innocent();
-    // Who got no answer came too late to be accepted, and so is not there.
-    let users = rows(&database.url(), "SELECT email FROM users").await.concat();
-    let silent: Vec<String> = load.journal.unanswered().into_iter().map(email).collect();
-    assert!(!silent.iter().any(|email| users.contains(email)), "accepted and not answered: {silent:?}");
 }
 
 async fn a_clock_that_jumps_loses_and_doubles_nobody(database: &Database) {

@@ -1,8 +1,10 @@
 //! The PostgreSQL server itself is restarted, killed, and replaced by its standby, under load.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use tokio::task::block_in_place;
 use tokio_util::sync::CancellationToken;
 
 use super::cuts::serve;
@@ -17,41 +19,45 @@ const PORT: u16 = 5432;
 const CLIENTS: usize = 8;
 const SIGN_UPS: usize = 60;
 
-/// Whatever happens meanwhile happens to a server that works.
-async fn under_load<T>(load: &Arc<Load>, server: &Server, deed: impl Future<Output = T>) -> T {
-    load.run(server.address, CLIENTS, SIGN_UPS).await;
+/// Whatever happens meanwhile happens to a server that works. How long it takes from there to the next account.
+async fn under_load(load: &Arc<Load>, address: SocketAddr, deed: impl Future<Output = ()>) -> Duration {
+    load.run(address, CLIENTS, SIGN_UPS).await;
     let stop = CancellationToken::new();
-    let clients = load.clients(server.address, CLIENTS, &stop);
-    let done = deed.await;
+    let clients = load.clients(address, CLIENTS, &stop);
+    let begun = Instant::now();
+    deed.await;
+    load.one_more(address).await;
+    let ready = begun.elapsed();
     stop.cancel();
     clients.join_all().await;
-    load.resolve(server.address).await;
-    load.run(server.address, CLIENTS, SIGN_UPS).await;
-    done
+    load.resolve(address).await;
+    load.run(address, CLIENTS, SIGN_UPS).await;
+    ready
 }
 
 /// Kills the server so often under load, in between restarts it in order, and judges.
-pub(super) async fn kill_server(kills: usize) -> Verdict {
+pub(super) async fn kill_server(kills: usize) -> (Verdict, Vec<Duration>) {
     let mut cluster = Cluster::start(&[]).await;
     let url = cluster.url("postgres");
-    let (server, load) = (serve(&url).await, Load::new());
-    for round in 0..2 * kills {
-        let deed = async {
-            if round % 2 == 0 {
-                cluster.kill()
-            } else {
-                cluster.stop()
-            }
+    let (server, load, mut ready) = (serve(&url).await, Load::new(), Vec::new());
+    for _ in 0..kills {
+        let killed = async {
+            block_in_place(|| cluster.kill());
             cluster.start_again().await;
         };
-        under_load(&load, &server, deed).await;
+        ready.push(under_load(&load, server.address, killed).await);
+        let restarted = async {
+            block_in_place(|| cluster.stop());
+            cluster.start_again().await;
+        };
+        under_load(&load, server.address, restarted).await;
     }
-    judge(&load.journal, &url).await
+    (judge(&load.journal, &url).await, ready)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
-    kill_server(1).await.assert_innocent();
+    kill_server(1).await.0.assert_innocent();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -77,24 +83,23 @@ struct Pair {
 impl Pair {
     async fn start(synchronous: bool) -> Pair {
         let primary = Cluster::start(&[]).await;
-        let standby = primary.standby().await;
-        let url = primary.url("postgres");
-        if synchronous {
-            execute(&url, "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
-            execute(&url, "SELECT pg_reload_conf()").await;
-        }
-        let state = if synchronous { "sync" } else { "async" };
-        let follows =
-            format!("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{state}'");
-        let following = async {
-            while rows(&url, &follows).await.is_empty() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(60), following).await.expect("the standby follows");
+        let standby = follow(&primary, synchronous).await;
         let proxy = Proxy::before(primary.folder(), PORT).await;
         let server = serve(&proxy.url("postgres")).await;
         Pair { primary, standby, proxy, server }
+    }
+
+    /// The primary dies, the standby takes its place.
+    fn fail_over(&mut self) {
+        self.primary.kill();
+        self.standby.promote();
+        self.proxy.lead_to(self.standby.folder(), PORT);
+    }
+
+    /// Gives the promoted one a standby of its own.
+    async fn renew(&mut self) {
+        let standby = follow(&self.standby, true).await;
+        self.primary = std::mem::replace(&mut self.standby, standby);
     }
 
     async fn judge(&self, load: &Load) -> Verdict {
@@ -102,24 +107,41 @@ impl Pair {
     }
 }
 
-/// The primary dies, the standby takes its place.
-fn fail_over(primary: &mut Cluster, standby: &Cluster, proxy: &Proxy) {
-    primary.kill();
-    standby.promote();
-    proxy.lead_to(standby.folder(), PORT);
+/// A copy of a server that follows it from now on.
+async fn follow(primary: &Cluster, synchronous: bool) -> Cluster {
+    let (standby, url) = (primary.standby().await, primary.url("postgres"));
+    if synchronous {
+        execute(&url, "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
+        execute(&url, "SELECT pg_reload_conf()").await;
+    }
+    let state = if synchronous { "sync" } else { "async" };
+    let follows =
+        format!("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{state}'");
+    let following = async {
+        while rows(&url, &follows).await.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), following).await.expect("the standby follows");
+    standby
 }
 
-/// Lets a synchronous standby take over under load, and judges.
-pub(super) async fn fail_over_once() -> Verdict {
-    let (mut pair, load) = (Pair::start(true).await, Load::new());
-    let Pair { primary, standby, proxy, server } = &mut pair;
-    under_load(&load, server, async { fail_over(primary, standby, proxy) }).await;
-    pair.judge(&load).await
+/// Lets a synchronous standby take over so often under load, each time that of the last one, and judges.
+pub(super) async fn fail_over(times: usize) -> (Verdict, Vec<Duration>) {
+    let (mut pair, load, mut ready) = (Pair::start(true).await, Load::new(), Vec::new());
+    for time in 0..times {
+        if time > 0 {
+            pair.renew().await;
+        }
+        let address = pair.server.address;
+        ready.push(under_load(&load, address, async { block_in_place(|| pair.fail_over()) }).await);
+    }
+    (pair.judge(&load).await, ready)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_synchronous_standby_that_is_promoted_has_everything() {
-    fail_over_once().await.assert_innocent();
+    fail_over(2).await.0.assert_innocent();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +152,7 @@ async fn control_an_asynchronous_standby_that_is_promoted_lacks_what_it_had_not_
     load.run(pair.server.address, CLIENTS, SIGN_UPS).await;
     pair.primary.hold(true);
     pair.standby.start_again().await;
-    fail_over(&mut pair.primary, &pair.standby, &pair.proxy);
+    pair.fail_over();
     let verdict = pair.judge(&load).await;
     assert!(!verdict.lost.is_empty(), "the judge must find what was lost: {verdict:?}");
 }

@@ -128,14 +128,22 @@ pub(super) struct Faulty {
 
 impl Faulty {
     /// Starts it and waits for its address.
-    pub(super) fn start(mut command: Command) -> Faulty {
+    pub(super) fn start(command: Command) -> Faulty {
+        Faulty::try_start(command).unwrap_or_else(|out| panic!("no address in:\n{out}"))
+    }
+
+    /// The same for one that may end before; then what it has said.
+    pub(super) fn try_start(mut command: Command) -> Result<Faulty, String> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("this program starts once more");
         let out = Lines::of(child.stdout.take().expect("standard output is piped"));
         const LINE: &str = "faulty server on ";
-        let line = out.wait_for(LINE).unwrap_or_else(|| panic!("no address in:\n{}", out.so_far()));
+        let Some(line) = out.wait_for(LINE) else {
+            child.wait().expect("a child ends");
+            return Err(out.so_far());
+        };
         let address = line[LINE.len()..].parse().expect("an address");
-        Faulty { child, out, address }
+        Ok(Faulty { child, out, address })
     }
 
     /// Its process id.

@@ -15,7 +15,7 @@ on_both! {
 }
 
 /// How often each migration was applied: as many rows as migrations, when none was twice.
-async fn assert_migrated_once(url: &str) {
+pub(super) async fn assert_migrated_once(url: &str) {
     let versions = rows(url, "SELECT version FROM vestibule_migrations ORDER BY version").await.concat();
     let numbered: Vec<String> = (1..=versions.len()).map(|number| number.to_string()).collect();
     assert!(!versions.is_empty() && versions == numbered, "{versions:?}");

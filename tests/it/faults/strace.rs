@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
@@ -15,20 +14,9 @@ use super::server::{Faulty, Orders};
 use crate::harness::database::Database;
 use crate::harness::folder::Folder;
 use crate::harness::process::Vestibule;
+use crate::harness::strace::is_wanted;
 
 const SIGN_UPS: usize = 24;
-
-/// Leaves these tests out, where a process may not be traced.
-const WITHOUT: &str = "VESTIBULE_TEST_WITHOUT_STRACE";
-
-fn is_wanted() -> bool {
-    if std::env::var(WITHOUT).as_deref() == Ok("1") {
-        return false;
-    }
-    let found = Command::new("strace").arg("-V").output().is_ok_and(|ran| ran.status.success());
-    assert!(found, "strace is missing: install Debian's package 'strace', or say {WITHOUT}=1");
-    true
-}
 
 /// The program in front of a command that writes down what it asks of the system.
 fn tracing(trace: &Path) -> Vec<String> {

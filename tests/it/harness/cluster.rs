@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::NoTls;
@@ -32,13 +33,35 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Makes a server with its data and starts it.
     pub(crate) async fn start(settings: &[&str]) -> Cluster {
-        let mut cluster = Cluster::empty(settings);
-        let data = cluster.data();
-        let arguments =
-            ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", "-D", &data];
-        cluster.run("initdb", &arguments);
-        cluster.start_again().await;
-        cluster
+        Cluster::empty(settings).filled(&[]).await
+    }
+
+    /// The same with its tables on a disk of their own.
+    pub(crate) async fn with_tables_on(disk: &Path) -> Cluster {
+        let cluster = Cluster::empty(&[]);
+        let tables = disk.join("tables");
+        std::fs::create_dir(&tables).expect("a new folder");
+        own(&tables);
+        std::os::unix::fs::symlink(&tables, cluster.data()).expect("a new name");
+        let log = cluster.folder.join("write-ahead").display().to_string();
+        cluster.filled(&["-X", &log]).await
+    }
+
+    /// The same with its write-ahead log on a disk of its own. It is kept, as when nobody fetches it for a standby or an
+    /// archive; otherwise a server needs no more room for it and writes over what is old.
+    pub(crate) async fn with_log_on(disk: &Path) -> Cluster {
+        own(disk);
+        let log = disk.join("write-ahead").display().to_string();
+        Cluster::empty(&["wal_keep_size=1GB"]).filled(&["-X", &log]).await
+    }
+
+    /// A log in pieces of 1 MiB makes a copy quick.
+    async fn filled(mut self, place: &[&str]) -> Cluster {
+        let data = self.data();
+        let format = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--wal-segsize=1"];
+        self.run("initdb", &[&format[..], &["--no-sync", "-D", &data], place].concat());
+        self.start_again().await;
+        self
     }
 
     /// A copy of this server that follows it.
@@ -61,11 +84,7 @@ impl Cluster {
         let mut all: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         all.extend(settings.iter().map(|&setting| setting.to_owned()));
         let cluster = Cluster { folder, settings: all, shell: None };
-        if rustix::process::geteuid().is_root() {
-            let path = cluster.folder.display().to_string();
-            let owned = Command::new("chown").args(["postgres", &path]).status();
-            assert!(owned.expect("chown runs").success(), "there is no user postgres");
-        }
+        own(&cluster.folder);
         cluster
     }
 
@@ -110,8 +129,30 @@ impl Cluster {
 
     /// Kills it and all its processes: what only they knew is gone.
     pub(crate) fn kill(&mut self) {
-        self.signal_all(Signal::KILL);
+        let parent = self.parent();
+        // Held first, so that it has no more children than are found.
+        self.signal(Signal::STOP);
+        let children = children(parent);
+        for id in std::iter::once(parent).chain(children.iter().copied()) {
+            let _ = kill_process(id, Signal::KILL);
+        }
         self.gone();
+        // As long as one of them is going it holds the shared memory, and PostgreSQL does not start anew.
+        let since = Instant::now();
+        while children.iter().any(|id| is_going(*id)) {
+            assert!(since.elapsed() < GUARD, "what is killed ends");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Makes sure that it has ended, also when it has ended itself.
+    pub(crate) fn end(&mut self) {
+        self.gone();
+    }
+
+    /// What it has told of errors that ended more than a statement.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.join("log")).expect("its log")
     }
 
     /// Holds all its processes, or lets them go on.
@@ -173,6 +214,14 @@ impl Drop for Cluster {
     }
 }
 
+/// Gives a folder to who runs the servers.
+fn own(folder: &Path) {
+    if rustix::process::geteuid().is_root() {
+        let owned = Command::new("chown").arg("postgres").arg(folder).status();
+        assert!(owned.expect("chown runs").success(), "there is no user postgres");
+    }
+}
+
 /// The command line of one of PostgreSQL's programs, which refuse to run as root.
 fn owned(program: &str, arguments: &[String]) -> Vec<String> {
     let mut line = Vec::new();
@@ -195,6 +244,12 @@ fn programs() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).find(|folder| folder.join("initdb").exists());
     folders.pop().or(on_path).expect("PostgreSQL's server is missing: install Debian's package 'postgresql'")
+}
+
+/// Whether a process is there and not yet only a name (state Z of proc_pid_stat(5)).
+fn is_going(id: Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", id.as_raw_nonzero()));
+    stat.is_ok_and(|stat| !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])))
 }
 
 /// The processes whose parent this is.

@@ -20,6 +20,11 @@ impl Database {
         Database::Postgres(postgres::Database::create().await)
     }
 
+    /// The one of a server of the test's own, which goes with that.
+    pub(crate) fn of_cluster(cluster: &super::cluster::Cluster) -> Database {
+        Database::Postgres(postgres::Database::at("postgres", cluster.url("postgres")))
+    }
+
     pub(crate) fn url(&self) -> String {
         match self {
             Database::Sqlite(folder) => format!("sqlite://{}", folder.path().join("vestibule.db").display()),

@@ -32,4 +32,6 @@ pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proof;
 pub(crate) mod server;
+pub(crate) mod small_disk;
+pub(crate) mod strace;
 pub(crate) mod tls;

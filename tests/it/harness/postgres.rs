@@ -66,6 +66,11 @@ impl Database {
         Database { url: format!("{host}/{name}{mark}{options}"), name }
     }
 
+    /// One that is there.
+    pub(crate) fn at(name: &str, url: String) -> Database {
+        Database { name: name.to_owned(), url }
+    }
+
     /// Drops it, whoever is connected; to drop it twice is no mistake.
     pub(crate) async fn drop(&self) {
         execute(server(), &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.name)).await;
