@@ -3,7 +3,7 @@
 use super::decode::{Fields, Secrets, echo};
 use super::outcome::phrase;
 use super::rules::{shown_inputs, stored_value};
-use super::template::{Lazy, RenderError, Room, Time, from_json, seen};
+use super::template::{Lazy, Name, RenderError, Room, Template, Time, from_json, seen};
 use super::{Contract, Make, Operation, Outcome, ReplyTemplate, Token};
 use crate::breach::Filter;
 use crate::proof::{Asked, Refused};
@@ -12,6 +12,7 @@ use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use minijinja::Value;
 use serde_json::Value as Json;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -246,7 +247,28 @@ impl Contract {
     }
 }
 
-type Names = Vec<(Arc<str>, Value)>;
+/// Which of the names that cost something to make a reply's templates mention; for others they are not made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sees {
+    now: bool,
+    random: bool,
+    request: bool,
+    input: bool,
+}
+
+impl Sees {
+    pub(super) fn of(templates: &[&Template]) -> Sees {
+        let mentioned = |name| templates.iter().any(|template| template.mentions(&[name]));
+        Sees {
+            now: mentioned("now"),
+            random: mentioned("random"),
+            request: mentioned("request"),
+            input: mentioned("input"),
+        }
+    }
+}
+
+type Names = Vec<(Name, Value)>;
 type Tokens<'o> = Vec<(&'o Token, Arc<Lazy>)>;
 
 /// What the templates of a refusal see.
@@ -276,7 +298,7 @@ pub(super) fn created_scene<'o>(
     let operation = &contract.register;
     let user = user(operation, fields, registered);
     let tokens = tokens(operation, fields, &user, mint, now)?;
-    let members = tokens.iter().map(|(t, lazy)| (t.name.clone(), Value::from_dyn_object(lazy.clone())));
+    let members = tokens.iter().map(|(t, lazy)| (t.name.clone().into(), Value::from_dyn_object(lazy.clone())));
     let mut names = always(operation, &Outcome::Created, Some(fields), now);
     names.push(("tokens".into(), Room::value("tokens", members.collect())));
     names.push(("user".into(), user));
@@ -286,26 +308,39 @@ pub(super) fn created_scene<'o>(
 
 /// The names that every outcome sees.
 fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now: &Circumstances) -> Names {
-    let status = operation.reply(outcome).status;
+    let ReplyTemplate { status, sees, .. } = *operation.reply(outcome);
+    let mut names: Names = vec![
+        ("status".into(), Value::from(status)),
+        ("phrase".into(), Value::from(phrase(status))),
+        ("outcome".into(), Value::from(outcome.name())),
+    ];
+    if sees.now {
+        names.push(("now".into(), Time::value(now.now)));
+    }
+    if sees.random {
+        names.push(("random".into(), now.random()));
+    }
+    if sees.request {
+        names.push(("request".into(), request(operation, fields, now)));
+    }
+    if sees.input {
+        names.push(("input".into(), shown_inputs(operation, fields)));
+    }
+    names
+}
+
+fn request(operation: &Operation, fields: Option<&Fields>, now: &Circumstances) -> Value {
     let body = match fields {
         Some(fields) if operation.echoes_body => from_json(&echo(operation, &fields.body)),
         _ => Value::from_pairs(std::iter::empty::<(&str, Value)>()),
     };
-    let request = vec![
+    let members = vec![
         ("id".into(), Value::from(&*now.request_id)),
         ("path".into(), Value::from(&*now.path)),
         ("base_url".into(), Value::from(&*now.base_url)),
         ("body".into(), body),
     ];
-    vec![
-        ("status".into(), Value::from(status)),
-        ("phrase".into(), Value::from(phrase(status))),
-        ("outcome".into(), Value::from(outcome.name())),
-        ("now".into(), Time::value(now.now)),
-        ("random".into(), now.random()),
-        ("request".into(), Room::value("request", request)),
-        ("input".into(), shown_inputs(operation, fields)),
-    ]
+    Room::value("request", members)
 }
 
 /// `e.value` is undefined when nothing was sent, and null when it is a secret.
@@ -335,10 +370,10 @@ fn user(operation: &Operation, fields: &Fields, registered: &Registered) -> Valu
         match &field.into {
             None | Some(Meaning::Password | Meaning::Id) => {}
             Some(meaning @ Meaning::Extra(name)) => {
-                extra.push((name.as_str().into(), stored_value(operation, fields, meaning)));
+                extra.push((Arc::<str>::from(name.as_str()).into(), stored_value(operation, fields, meaning)));
             }
             Some(meaning) => {
-                members.push((meaning.to_string().into(), stored_value(operation, fields, meaning)));
+                members.push((Arc::<str>::from(meaning.to_string()).into(), stored_value(operation, fields, meaning)));
             }
         }
     }
@@ -411,13 +446,14 @@ pub(super) fn timed(claims: &str, now: i64, lifetime: i64) -> String {
 /// The outcome's message is a template too; the other templates see it as `message`.
 fn with_message(template: &ReplyTemplate, outcome: &Outcome, mut names: Names) -> Result<Value, EncodeError> {
     let message = &template.message;
-    let text = match message.is_literal() {
-        true => message.source().to_owned(),
-        false => message
+    let text = match message.literal() {
+        Some(text) => Value::from(text),
+        None => message
             .render(&Room::value("everything", names.clone()))
+            .map(Value::from)
             .map_err(|e| failed(outcome, "message".to_owned(), e, message.origin()))?,
     };
-    names.push(("message".into(), Value::from(text)));
+    names.push(("message".into(), text));
     Ok(Room::value("everything", names))
 }
 
@@ -425,8 +461,8 @@ fn write(template: &ReplyTemplate, outcome: &Outcome, scene: &Value) -> Result<R
     let mut headers = Vec::with_capacity(template.headers.len() + 1);
     for (name, value) in &template.headers {
         let at = |e| failed(outcome, format!("header {name}"), e, value.origin());
-        let text = value.render(scene).map_err(at)?;
-        let checked = HeaderValue::from_str(&text).map_err(|_| at(RenderError::not_a_header(value)))?;
+        let text = value.literal().map_or_else(|| value.render(scene).map(Cow::from), |text| Ok(text.into()));
+        let checked = HeaderValue::from_str(&text.map_err(at)?).map_err(|_| at(RenderError::not_a_header(value)))?;
         headers.push((name.clone(), checked));
     }
     let body = template

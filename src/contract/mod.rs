@@ -284,6 +284,7 @@ pub(crate) struct ReplyTemplate {
     pub(crate) message: Arc<Template>,
     pub(crate) headers: Vec<(http::HeaderName, Arc<Template>)>,
     pub(crate) body: Arc<Template>,
+    pub(crate) sees: encode::Sees,
     /// What the dry run points at when the reply as a whole is wrong.
     pub(crate) at: std::ops::Range<usize>,
 }

@@ -407,7 +407,7 @@ pub(super) fn check_scene(
     now: &Circumstances,
 ) -> Value {
     let pairs = operation.fields.iter().zip(&fields.inputs);
-    let all = pairs.map(|(f, v)| (f.name.clone(), seen(v.as_ref()))).collect();
+    let all = pairs.map(|(f, v)| (f.name.clone().into(), seen(v.as_ref()))).collect();
     Room::value(
         "check",
         vec![
@@ -426,7 +426,7 @@ pub(super) fn shown_inputs(operation: &Operation, fields: Option<&Fields>) -> Va
         seen(input.filter(|v| operation.fields[i].may_show(v)))
     };
     let shown = operation.fields.iter().enumerate().filter(|(_, f)| !f.secret);
-    Room::value("input", shown.map(|(i, f)| (f.name.clone(), value(i))).collect())
+    Room::value("input", shown.map(|(i, f)| (f.name.clone().into(), value(i))).collect())
 }
 
 /// Puts a broken demand into words.
@@ -452,11 +452,11 @@ impl Speaker<'_> {
         let shown = field.is_shown(self.operation);
         let name = rule.and_then(|r| r.field.clone()).unwrap_or_else(|| field.name.clone());
         let message = match template {
-            Some(template) => {
+            Some(template) => template.literal().map(str::to_owned).unwrap_or_else(|| {
                 let value = if shown { seen(input) } else { hidden(input) };
                 let scene = self.scene(&name, value, &broken);
                 template.render(&scene).unwrap_or_else(|_| plain_english(&name, &broken))
-            }
+            }),
             None => plain_english(&name, &broken),
         };
         FieldError {

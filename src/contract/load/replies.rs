@@ -3,6 +3,7 @@
 use super::fields::template;
 use super::source::{Entry, Held, Item, Source, Table, Text};
 use super::{outcomes, vocabulary};
+use crate::contract::encode::Sees;
 use crate::contract::language::{self, nearest};
 use crate::contract::template::{Format, Names, Template};
 use crate::contract::{Field, Outcome, ReplyTemplate, Reveal};
@@ -152,7 +153,9 @@ impl<'t> Builder<'t> {
             let kind = if body_of.is_some() { "application/json" } else { "application/problem+json" };
             headers.insert(0, (http::header::CONTENT_TYPE, builtin(kind, Format::Header)));
         }
-        Some(ReplyTemplate { outcome, status, message, headers, body, at })
+        let templates = [&*message, &*body].into_iter().chain(headers.iter().map(|(_, header)| &**header));
+        let sees = Sees::of(&templates.collect::<Vec<_>>());
+        Some(ReplyTemplate { outcome, status, message, headers, body, sees, at })
     }
 
     fn template(

@@ -117,7 +117,7 @@ fn plain(contract: &Contract, outcome: &Outcome, now: &Circumstances) -> Option<
     let leading = rules.into_iter().find(|(_, rule)| rule.outcome.as_ref() == Some(outcome));
     let errors = leading.and_then(|(field, rule)| {
         let mut error = complaint(operation, field, rule, rule.demands().next()?, None);
-        if let Some(message) = rule.says.message.as_ref().filter(|m| m.is_literal()) {
+        if let Some(message) = rule.says.message.as_ref().filter(|m| m.literal().is_some()) {
             error.message = message.source().to_owned();
         }
         Some(error)

@@ -20,7 +20,7 @@ pub(crate) use names::{Names, Shape};
 pub(crate) use parse::Bad;
 pub(crate) use render::{RenderError, Trace};
 pub(crate) use scan::{Expr, UseKind};
-pub(crate) use values::{Absent, Hidden, Lazy, Room, Time, from_json, seen};
+pub(crate) use values::{Absent, Hidden, Lazy, Name, Room, Time, from_json, seen};
 
 use minijinja::Value;
 use parse::{Node, Otherwise};
@@ -94,9 +94,10 @@ impl Template {
         self.format == Format::Json
     }
 
-    /// Whether it has no tags.
-    pub(crate) fn is_literal(&self) -> bool {
-        matches!(self.nodes.as_slice(), [] | [Node::Text(_)])
+    /// What it writes whatever happens, when it is text without tags.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        let constant = self.format != Format::Json && matches!(self.nodes.as_slice(), [] | [Node::Text(_)]);
+        constant.then(|| if self.source.trim().is_empty() { "" } else { self.source.as_str() })
     }
 
     /// Every expression in it.

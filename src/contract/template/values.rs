@@ -10,11 +10,39 @@ use std::sync::{Arc, OnceLock};
 #[derive(Debug)]
 pub(crate) struct Room {
     pub(crate) name: &'static str,
-    pub(crate) members: Vec<(Arc<str>, Value)>,
+    pub(crate) members: Vec<(Name, Value)>,
+}
+
+/// What a member is called: one of the language's own words, or a word of the contract's.
+#[derive(Clone, Debug)]
+pub(crate) enum Name {
+    Own(&'static str),
+    Contracts(Arc<str>),
+}
+
+impl Name {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            Name::Own(name) => name,
+            Name::Contracts(name) => name,
+        }
+    }
+}
+
+impl From<&'static str> for Name {
+    fn from(name: &'static str) -> Name {
+        Name::Own(name)
+    }
+}
+
+impl From<Arc<str>> for Name {
+    fn from(name: Arc<str>) -> Name {
+        Name::Contracts(name)
+    }
 }
 
 impl Room {
-    pub(crate) fn value(name: &'static str, members: Vec<(Arc<str>, Value)>) -> Value {
+    pub(crate) fn value(name: &'static str, members: Vec<(Name, Value)>) -> Value {
         Value::from_object(Room { name, members })
     }
 }
@@ -27,7 +55,7 @@ impl Object for Room {
         self.get_value_by_str(key.as_str()?)
     }
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.members.iter().find(|(name, _)| &**name == key).map(|(_, value)| value.clone())
+        self.members.iter().find(|(name, _)| name.as_str() == key).map(|(_, value)| value.clone())
     }
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::NonEnumerable
