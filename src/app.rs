@@ -6,6 +6,7 @@ use crate::config::WebOrigin;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::Pool;
 use crate::steps::Steps;
 use crate::store::Store;
@@ -27,6 +28,8 @@ pub struct App {
     pub idempotency: Idempotency,
     /// Passwords that were in breaches.
     pub breached: Option<Arc<Filter>>,
+    /// Which user names and addresses are not wanted.
+    pub names: Names,
     /// How often somebody may try.
     pub throttle: Throttle,
     /// Where accounts live.

@@ -2,6 +2,7 @@
 
 mod check;
 pub(crate) mod memory;
+mod names;
 mod secret;
 
 use crate::app::{App, Mounted, counted};
@@ -12,6 +13,7 @@ use crate::contract::Secrets;
 use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
@@ -53,6 +55,7 @@ pub struct Plan<'l> {
     params: Params,
     url: DatabaseUrl,
     breached: Option<Arc<Filter>>,
+    names: Names,
     tls: Option<Tls>,
     warnings: Vec<String>,
 }
@@ -80,11 +83,20 @@ impl<'l> Plan<'l> {
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
-        let breached = check.breached();
+        let (breached, names) = (check.breached(), check.names());
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        Ok(Plan { config: &loaded.config, contracts, params, url, breached, tls, warnings: check.warnings })
+        Ok(Plan {
+            config: &loaded.config,
+            contracts,
+            params,
+            url,
+            breached,
+            names,
+            tls,
+            warnings: check.warnings,
+        })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -92,7 +104,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, url, breached, tls, mut warnings } = self;
+        let Plan { config, contracts, params, url, breached, names, tls, mut warnings } = self;
         let passwords = Pool::start(PoolSettings {
             engine: match config.passwords.engine {
                 config::Engine::Fast => Engine::Fast,
@@ -103,6 +115,8 @@ impl<'l> Plan<'l> {
             deadline: config.passwords.deadline,
         })?;
         let store = Store::open(&url, Opening::Serve).await?;
+        let told = |source| OpenError::Store { database: config.database.to_string(), source };
+        warnings.extend(store.durability().await.map_err(told)?);
         let mut notes = Vec::new();
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
@@ -122,6 +136,7 @@ impl<'l> Plan<'l> {
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
+            names,
             throttle: Throttle::new(&config.rates),
             store,
             contracts,

@@ -9,6 +9,7 @@ mod config;
 mod contract;
 mod events;
 pub mod log;
+mod look_alikes;
 mod man;
 mod open_files;
 mod outcome;

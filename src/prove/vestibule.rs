@@ -8,6 +8,7 @@ use crate::contract::Secrets;
 use crate::http::router;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::steps::Steps;
 use crate::store::{DatabaseUrl, OpenError, Opening, Store};
@@ -86,6 +87,7 @@ impl Inside {
                 Duration::ZERO,
             ),
             breached: None,
+            names: Names::default(),
             throttle: Throttle::none(),
             store: Store::open(&url, Opening::Serve).await?,
             clock: wanted.clock,

@@ -4,6 +4,7 @@
 //! session, so it also runs behind a pooler that hands sessions around, and no cached plan goes stale when the
 //! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
 
+mod claim;
 mod events;
 mod fault;
 mod open;
@@ -11,6 +12,7 @@ mod read;
 mod register;
 mod repeat;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
@@ -26,8 +28,14 @@ use super::{Event, Events, Opening, Sql};
 use crate::user::{Key, User};
 
 /// The constant statements of this engine, for the test that prepares them all.
-const STATEMENTS: &[&[Sql]] =
-    &[open::STATEMENTS, read::STATEMENTS, events::STATEMENTS, register::STATEMENTS, repeat::STATEMENTS];
+const STATEMENTS: &[&[Sql]] = &[
+    open::STATEMENTS,
+    read::STATEMENTS,
+    claim::STATEMENTS,
+    events::STATEMENTS,
+    register::STATEMENTS,
+    repeat::STATEMENTS,
+];
 
 /// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
 /// first and leaves no doubt about the outcome.
@@ -95,6 +103,14 @@ impl Postgres {
 
     pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
         events::events(self, wanted).await
+    }
+
+    pub(super) async fn claim(&self, claims: Vec<(i64, Key)>) -> Result<HashMap<Key, i64>, StoreError> {
+        claim::claim(self, &claims).await
+    }
+
+    pub(super) async fn durability(&self) -> Result<Vec<String>, StoreError> {
+        open::durability(self).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! The store in one SQLite file: a single writer thread that commits in groups, and a few readers.
 
 mod backup;
+mod claim;
 mod events;
 mod file;
 mod open;
@@ -9,6 +10,7 @@ mod register;
 mod repeat;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +33,7 @@ const STATEMENTS: &[&[Sql]] = &[
     open::STATEMENTS,
     read::STATEMENTS,
     backup::STATEMENTS,
+    claim::STATEMENTS,
     events::STATEMENTS,
     register::STATEMENTS,
     repeat::STATEMENTS,
@@ -97,6 +100,10 @@ impl Sqlite {
 
     pub(super) async fn purge(&self, now: Timestamp) -> Result<usize, StoreError> {
         self.write(move |connection| repeat::purge(connection, now)).await
+    }
+
+    pub(super) async fn claim(&self, claims: Vec<(i64, Key)>) -> Result<HashMap<Key, i64>, StoreError> {
+        self.write(move |connection| claim::claim(connection, &claims)).await
     }
 
     /// Writes something that is not an account, durably.

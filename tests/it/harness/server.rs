@@ -15,6 +15,7 @@ use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
+use vestibule::names::Names;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::steps::Steps;
 use vestibule::store::Store;
@@ -100,6 +101,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
         idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
         breached: None,
+        names: Names::default(),
         throttle: Throttle::none(),
         store,
         contracts,
