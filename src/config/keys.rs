@@ -66,7 +66,7 @@ pub const KEYS: &[Key] = &[
     key!(passwords.deadline, in TIME),
     key!(passwords.breached),
     key!(names.reserved),
-    key!(names.reserved_file),
+    key!(names.also_reserved),
     key!(names.restriction),
     key!(names.distinct),
     key!(names.disposable),

@@ -136,7 +136,7 @@ pub struct Names {
     /// Whether the names of the list that the program brings along are refused.
     pub reserved: bool,
     /// A file of further ones.
-    pub reserved_file: Option<PathBuf>,
+    pub also_reserved: Option<PathBuf>,
     /// How many scripts a user name may mix.
     pub restriction: Restriction,
     /// Whether no two user names may look alike.
@@ -277,7 +277,7 @@ impl Config {
             },
             names: Names {
                 reserved: true,
-                reserved_file: None,
+                also_reserved: None,
                 restriction: Restriction::Single,
                 distinct: true,
                 disposable: None,

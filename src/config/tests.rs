@@ -67,7 +67,7 @@ fn the_default_file_holds_exactly_the_keys_each_explained() {
             || [
                 "admin_listen",
                 "passwords.breached",
-                "names.reserved_file",
+                "names.also_reserved",
                 "names.disposable",
                 "names.accepted",
             ]

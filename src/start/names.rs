@@ -14,7 +14,7 @@ impl Check<'_> {
     /// Which user names and addresses are not wanted; every file is read as a whole.
     pub(super) fn names(&mut self) -> Names {
         let names = self.loaded.config.names.clone();
-        let mut refused = self.list("names.reserved_file", &names.reserved_file, reserved);
+        let mut refused = self.list("names.also_reserved", &names.also_reserved, reserved);
         if names.reserved {
             refused.extend(reserved(RESERVED).expect("a test reads the list that is brought along"));
         }
@@ -42,7 +42,7 @@ impl Check<'_> {
             }
         };
         read(&text).unwrap_or_else(|BadLine { line, more }| {
-            let entry = if key == "names.reserved_file" { "user name" } else { "domain" };
+            let entry = if key == "names.also_reserved" { "user name" } else { "domain" };
             let further =
                 if more == 0 { String::new() } else { format!(", and {more} further lines are none") };
             let reason = format!("names {}, whose line is no {entry}: {0}:{line}{further}", path.display());

@@ -22,12 +22,12 @@ async fn sign_up(client: &mut Client, name: &str) -> Reply {
     client.ask(&post("/flask/users", &body.to_string())).await
 }
 
-const TAKEN: &str = r#"{ "error": "existing user" }"#;
+const TAKEN: &str = r#"{"error":"existing user"}"#;
 
 async fn i2_reserved_and_mixed_names_are_refused_where_that_is_switched_on(database: &Database) {
     let strict = Vestibule::serve(database)
         .file("own.txt", "# ours\nhorse\n")
-        .with(&["--set", "names.reserved=true", "--set", "names.reserved_file=own.txt"])
+        .with(&["--set", "names.reserved=true", "--set", "names.also_reserved=own.txt"])
         .with(&["--set", "names.restriction=moderate"])
         .start();
     let mut client = strict.connect().await;
@@ -141,7 +141,7 @@ fn i2_bad_lists_are_refused_at_start_with_their_lines() {
     let refused = Vestibule::new(&["serve", "--contract", "nobodys"])
         .file("trash.txt", "a.example\nno domain\n\n@\n")
         .file("own.txt", "root\na b\n")
-        .with(&["--set", "names.disposable=trash.txt", "--set", "names.reserved_file=own.txt"])
+        .with(&["--set", "names.disposable=trash.txt", "--set", "names.also_reserved=own.txt"])
         .with(&["--set", "names.accepted=nowhere.txt"])
         .run();
     assert_eq!(refused.code, Some(2), "{}", refused.err);
