@@ -7,6 +7,7 @@ use crate::config::WebOrigin;
 use crate::contract::{Contract, Mint, Secrets};
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::Pool;
 use crate::proof::{Asked, Proofs};
 use crate::steps::Steps;
@@ -31,6 +32,8 @@ pub struct App {
     pub breached: Option<Arc<Filter>>,
     /// Proofs of work.
     pub proofs: Arc<Proofs>,
+    /// Which user names and addresses are not wanted.
+    pub names: Names,
     /// How often somebody may try.
     pub throttle: Throttle,
     /// The record of attempts.

@@ -10,6 +10,8 @@ pub mod steps;
 
 pub mod user;
 
+pub mod names;
+
 pub mod breach;
 pub mod proof;
 

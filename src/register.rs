@@ -8,6 +8,7 @@ use crate::app::{App, Mounted};
 use crate::clock::Clock;
 use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
 use crate::idempotency::{Repeatable, ReplayError};
+use crate::names::LOOKS;
 use crate::password::{Claim, HashError, Source};
 use crate::proof::Proof;
 use crate::steps::Step;
@@ -25,6 +26,8 @@ use uuid::Uuid;
 
 /// The kind of the claim under which a contract's own ids are unique.
 const ID: &str = "id";
+/// The kind of the claim of a user name.
+const USERNAME: &str = "username";
 /// How often a generated id that is in use is replaced by another.
 const ID_ATTEMPTS: usize = 8;
 /// How much longer than its challenge a spent proof is remembered, for a process whose clock is behind.
@@ -39,7 +42,7 @@ pub struct SignUp {
     pub fields: Arc<Fields>,
     /// What it means.
     pub user: NewUser,
-    /// Unique values beside address, user name and id: kinds and values.
+    /// Unique values beside address, user name and id, looks included: kinds and values.
     pub extras: Vec<(String, String)>,
     /// The SHA-256 of the submitted password, when the contract reveals it.
     pub password_sha256: Option<String>,
@@ -241,14 +244,22 @@ fn claims(sign_up: &SignUp) -> Vec<Key> {
     let user = &sign_up.user;
     let mut keys: Vec<Key> = Vec::new();
     keys.extend(user.email.as_ref().map(|e| key("email", e.key())));
-    keys.extend(user.username.as_ref().map(|u| key("username", u.key())));
+    keys.extend(user.username.as_ref().map(|u| key(USERNAME, u.key())));
     keys.extend(user.id.as_ref().map(|id| key(ID, id)));
     keys.extend(sign_up.extras.iter().map(|(kind, value)| key(kind, value)));
     keys
 }
 
+/// The kinds of these claims. Who looks like somebody has a user name that is taken.
 fn kinds(keys: &[Key]) -> Vec<String> {
-    keys.iter().map(|k| k.kind.clone()).collect()
+    let mut kinds: Vec<String> = Vec::new();
+    for key in keys {
+        let kind = if key.kind == LOOKS { USERNAME } else { &key.kind };
+        if !kinds.iter().any(|known| known == kind) {
+            kinds.push(kind.to_owned());
+        }
+    }
+    kinds
 }
 
 /// Writes the account and its reply in one transaction.

@@ -2,6 +2,7 @@
 
 mod check;
 pub(crate) mod memory;
+mod names;
 mod secret;
 
 use crate::app::{App, Mounted, counted};
@@ -13,6 +14,7 @@ use crate::contract::Secrets;
 use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::{self, Params, Peppers, Pool, PoolSettings};
 use crate::proof::Proofs;
 use crate::steps::Steps;
@@ -57,6 +59,7 @@ pub struct Plan<'l> {
     peppers: Peppers,
     url: DatabaseUrl,
     breached: Option<Arc<Filter>>,
+    names: Names,
     tls: Option<Tls>,
     warnings: Vec<String>,
 }
@@ -85,12 +88,12 @@ impl<'l> Plan<'l> {
         check.door();
         check.proof(&contracts);
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
-        let (peppers, breached) = (check.peppers(), check.breached());
+        let (peppers, breached, names) = (check.peppers(), check.breached(), check.names());
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        let warnings = check.warnings;
-        Ok(Plan { config: &loaded.config, contracts, params, peppers, url, breached, tls, warnings })
+        let (config, warnings) = (&loaded.config, check.warnings);
+        Ok(Plan { config, contracts, params, peppers, url, breached, names, tls, warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -98,7 +101,7 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, peppers, url, breached, tls, mut warnings } = self;
+        let Plan { config, contracts, params, peppers, url, breached, names, tls, mut warnings } = self;
         let settings = PoolSettings {
             engine: config.passwords.engine.into(),
             params,
@@ -107,6 +110,8 @@ impl<'l> Plan<'l> {
         };
         let passwords = Pool::start_with(settings, peppers)?;
         let store = Store::open(&url, Opening::Serve).await?;
+        let told = |source| OpenError::Store { database: config.database.to_string(), source };
+        warnings.extend(store.durability().await.map_err(told)?);
         let mut notes = Vec::new();
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
@@ -132,6 +137,7 @@ impl<'l> Plan<'l> {
             signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
+            names,
             proofs: Arc::new(Proofs::new(&secret, config.proof)),
             throttle,
             audit,

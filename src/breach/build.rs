@@ -2,7 +2,9 @@
 
 use super::{MAGIC, SHARDS, VERSION, key};
 use aws_lc_rs::digest::{Context, SHA256};
+use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, Write};
+use std::path::PathBuf;
 use xorf::BinaryFuse16;
 
 /// What was made.
@@ -12,6 +14,29 @@ pub struct Built {
     pub passwords: u64,
     /// Its size.
     pub bytes: u64,
+    /// As many shards, of 256, an earlier build had finished.
+    pub resumed: usize,
+}
+
+/// How far a build has come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Checkpoint {
+    /// Passwords that were seen less often are left out.
+    pub(super) least: u64,
+    /// The shards that are finished, of 256.
+    pub(super) shards: usize,
+    /// As many bytes were written.
+    pub(super) bytes: u64,
+    /// Their SHA-256.
+    pub(super) output: Vec<u8>,
+    /// The SHA-256 of the keys that they were made of.
+    pub(super) keys: Vec<u8>,
+}
+
+/// What an earlier build has finished, and the checksum that goes on from there.
+pub(super) struct Finished {
+    pub(super) checkpoint: Checkpoint,
+    pub(super) sum: Context,
 }
 
 /// Why no filter was made.
@@ -32,6 +57,19 @@ pub enum BuildError {
         /// Counted from 1, over all lists.
         line: u64,
     },
+    /// What an earlier build has left cannot be continued.
+    #[error("{0} {reason}; remove it and {0}.state to begin anew", path.display())]
+    Partial {
+        /// What it has left.
+        path: PathBuf,
+        /// Why.
+        reason: &'static str,
+    },
+    /// An earlier build was made of other lists.
+    #[error(
+        "the lists are not those that were begun with; remove the .partial and .partial.state beside the filter to begin anew"
+    )]
+    OtherLists,
     /// The filter's algorithm gave up; another try will not help.
     #[error("the filter cannot be made: {0}")]
     Filter(&'static str),
@@ -40,22 +78,31 @@ pub enum BuildError {
 const EXAMPLE: &str = "000000005AD76BD555C1D6D771DE417A4B87E4B4:10";
 
 /// Reads lists that are sorted by hash, each with what its hashes begin with (nothing, or the five digits of a range file),
-/// and writes a filter of all passwords that were seen at least `least` times. `progress` is told the shards that are done,
-/// of 256.
+/// and writes a filter of all passwords that were seen at least `least` times.
 ///
 /// # Errors
 /// See [`BuildError`]; what was written so far is of no use then.
-pub fn build<R: BufRead>(
-    lists: impl Iterator<Item = (String, R)>,
+#[cfg(test)]
+pub(super) fn build<R: BufRead>(
+    lists: impl Iterator<Item = io::Result<(String, R)>>,
     out: impl Write,
     least: u64,
-    mut progress: impl FnMut(usize),
 ) -> Result<Built, BuildError> {
-    let mut out = Summed { out, sum: Context::new(&SHA256), bytes: 0 };
-    out.write(MAGIC)?;
-    out.write(&VERSION.to_le_bytes())?;
-    let (mut keys, mut shard, mut last, mut passwords, mut line) = (Vec::new(), 0, 0, 0, 0);
-    for (prefix, mut list) in lists {
+    build_from(lists, out, least, None, |_, _| Ok(()))
+}
+
+/// The same behind what is `finished`, which `out` follows. `keep` is told after each shard how far it has come.
+pub(super) fn build_from<R: BufRead, W: Write>(
+    lists: impl Iterator<Item = io::Result<(String, R)>>,
+    out: W,
+    least: u64,
+    finished: Option<Finished>,
+    keep: impl FnMut(&mut W, &Checkpoint) -> io::Result<()>,
+) -> Result<Built, BuildError> {
+    let mut shards = Shards::new(out, least, finished, keep)?;
+    let (mut last, mut line) = (0, 0);
+    for list in lists {
+        let (prefix, mut list) = list?;
         let mut text = Vec::new();
         while list.read_until(b'\n', &mut text)? > 0 {
             line += 1;
@@ -64,28 +111,92 @@ pub fn build<R: BufRead>(
             if key < last {
                 return Err(BuildError::Order { line });
             }
-            while shard < (key >> 56) as usize {
-                passwords += out.shard(&mut keys)?;
-                shard += 1;
-                progress(shard);
+            while shards.done < (key >> 56) as usize {
+                shards.end()?;
             }
             // Two hashes that share their first half are one key.
-            if count >= least && keys.last() != Some(&key) {
-                keys.push(key);
+            if count >= least && shards.keys.last() != Some(&key) {
+                shards.keys.push(key);
             }
             last = key;
         }
     }
-    while shard < SHARDS {
-        passwords += out.shard(&mut keys)?;
-        shard += 1;
-        progress(shard);
+    while shards.done < SHARDS {
+        shards.end()?;
     }
-    out.write(&passwords.to_le_bytes())?;
-    let sum = out.sum.clone().finish();
-    out.write(sum.as_ref())?;
-    out.out.flush()?;
-    Ok(Built { passwords, bytes: out.bytes })
+    shards.finish()
+}
+
+/// The shards one after the other: those that are finished are compared, the others written.
+struct Shards<W, K> {
+    out: Summed<W>,
+    /// Of the shard that is being read.
+    keys: Vec<u64>,
+    /// Of all keys of the shards before.
+    sum: Context,
+    done: usize,
+    passwords: u64,
+    least: u64,
+    earlier: Option<Checkpoint>,
+    keep: K,
+}
+
+impl<W: Write, K: FnMut(&mut W, &Checkpoint) -> io::Result<()>> Shards<W, K> {
+    fn new(out: W, least: u64, finished: Option<Finished>, keep: K) -> io::Result<Self> {
+        let fresh = finished.is_none();
+        let (sum, earlier) = match finished {
+            Some(finished) => (finished.sum, Some(finished.checkpoint)),
+            None => (Context::new(&SHA256), None),
+        };
+        let bytes = earlier.as_ref().map_or(0, |checkpoint| checkpoint.bytes);
+        let mut out = Summed { out, sum, bytes };
+        if fresh {
+            out.write(MAGIC)?;
+            out.write(&VERSION.to_le_bytes())?;
+        }
+        let (keys, sum) = (Vec::new(), Context::new(&SHA256));
+        Ok(Shards { out, keys, sum, done: 0, passwords: 0, least, earlier, keep })
+    }
+
+    fn resumed(&self) -> usize {
+        self.earlier.as_ref().map_or(0, |checkpoint| checkpoint.shards)
+    }
+
+    /// Ends the shard whose keys were read.
+    fn end(&mut self) -> Result<(), BuildError> {
+        self.passwords += self.keys.len() as u64;
+        let bytes: Vec<u8> = self.keys.iter().flat_map(|key| key.to_le_bytes()).collect();
+        self.sum.update(&bytes);
+        self.done += 1;
+        if self.done <= self.resumed() {
+            self.keys.clear();
+            let sum = || self.sum.clone().finish();
+            let same =
+                |checkpoint: &Checkpoint| self.done < checkpoint.shards || sum().as_ref() == checkpoint.keys;
+            return if self.earlier.as_ref().is_some_and(same) {
+                Ok(())
+            } else {
+                Err(BuildError::OtherLists)
+            };
+        }
+        self.out.shard(&mut self.keys)?;
+        let checkpoint = Checkpoint {
+            least: self.least,
+            shards: self.done,
+            bytes: self.out.bytes,
+            output: self.out.sum.clone().finish().as_ref().to_vec(),
+            keys: self.sum.clone().finish().as_ref().to_vec(),
+        };
+        (self.keep)(&mut self.out.out, &checkpoint).map_err(BuildError::Io)
+    }
+
+    fn finish(mut self) -> Result<Built, BuildError> {
+        self.out.write(&self.passwords.to_le_bytes())?;
+        let sum = self.out.sum.clone().finish();
+        self.out.write(sum.as_ref())?;
+        self.out.out.flush()?;
+        Ok(Built { passwords: self.passwords, bytes: self.out.bytes, resumed: self.resumed() })
+    }
 }
 
 fn parse(prefix: &str, line: &[u8]) -> Option<(u64, u64)> {
@@ -116,11 +227,10 @@ impl<W: Write> Summed<W> {
     }
 
     /// Writes the filter of these keys, and forgets them.
-    fn shard(&mut self, keys: &mut Vec<u64>) -> Result<u64, BuildError> {
-        let count = keys.len() as u64;
+    fn shard(&mut self, keys: &mut Vec<u64>) -> Result<(), BuildError> {
         if keys.is_empty() {
             self.write(&[0; 20])?;
-            return Ok(0);
+            return Ok(());
         }
         let filter = BinaryFuse16::try_from(&*keys).map_err(BuildError::Filter)?;
         keys.clear();
@@ -130,6 +240,6 @@ impl<W: Write> Summed<W> {
         self.write(&(filter.fingerprints.len() as u32).to_le_bytes())?;
         let prints: Vec<u8> = filter.fingerprints.iter().flat_map(|print| print.to_le_bytes()).collect();
         self.write(&prints)?;
-        Ok(count)
+        Ok(())
     }
 }

@@ -1,7 +1,7 @@
 //! `vestibule breach`: passwords that were in breaches, without asking anybody on the network.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, IsTerminal as _, Write};
+use std::io::{self, BufReader, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::user::ask;
-use crate::breach::{BuildError, Filter, build};
+use crate::breach::{BuildError, Filter, build_to};
 
 /// Refuse passwords that were in breaches
 #[derive(Args, Debug)]
@@ -33,7 +33,8 @@ Examples:
   vestibule breach build ranges/ --least 10 --to breached.filter
 
 The lists are those with SHA-1, ordered by hash: one large file of HASH:COUNT, or a folder of range files, each named after
-the five digits with which its hashes begin. Ten million passwords take 24.4 MB on disk and in the server's memory.")]
+the five digits with which its hashes begin. Ten million passwords take 24.4 MB on disk and in the server's memory.
+A build that was stopped goes on when the same command is given again.")]
 struct BuildArgs {
     /// A list, or a folder of range files
     #[arg(required = true, value_name = "LIST")]
@@ -67,19 +68,12 @@ pub(super) fn run(args: &BreachArgs) -> anyhow::Result<ExitCode> {
 
 fn make(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     let lists = lists(&args.lists).map_err(Failure::unavailable)?;
-    let beside = args.to.with_added_extension("new");
-    let file = File::create(&beside).with_context(|| format!("creating {}", beside.display()));
-    let file = file.map_err(Failure::unavailable)?;
-    let mut failed = None;
-    let opened = lists.into_iter().map_while(|(prefix, path)| match File::open(&path) {
-        Ok(list) => Some((prefix, BufReader::with_capacity(1 << 20, list))),
-        Err(error) => {
-            failed = Some(anyhow::Error::new(error).context(format!("opening {}", path.display())));
-            None
-        }
+    let opened = lists.into_iter().map(|(prefix, path)| match File::open(&path) {
+        Ok(list) => Ok((prefix, BufReader::with_capacity(1 << 20, list))),
+        Err(error) => Err(io::Error::new(error.kind(), format!("opening {}: {error}", path.display()))),
     });
     let shown = io::stderr().is_terminal();
-    let built = build(opened, BufWriter::with_capacity(1 << 20, &file), args.least, |done| {
+    let built = build_to(opened, &args.to, args.least, |done| {
         if shown {
             let _ = write!(io::stderr().lock(), "\r{:3} %", done * 100 / 256);
         }
@@ -87,20 +81,14 @@ fn make(args: &BuildArgs) -> anyhow::Result<ExitCode> {
     if shown {
         let _ = writeln!(io::stderr().lock());
     }
-    let outcome = match (failed, built) {
-        (Some(error), _) => Err(Failure::unavailable(error)),
-        (None, Ok(built)) => Ok(built),
-        (None, Err(error @ BuildError::Io(_))) => Err(Failure::unavailable(error)),
-        (None, Err(error)) => Err(Failure::refused(error)),
-    };
-    let built = match outcome {
-        Ok(built) => built,
-        Err(error) => {
-            let _ = fs::remove_file(&beside);
-            return Err(error);
-        }
-    };
-    file.sync_all().and_then(|()| fs::rename(&beside, &args.to)).map_err(Failure::unavailable)?;
+    let built = built.map_err(|error| match error {
+        BuildError::Io(_) => Failure::unavailable(error),
+        error => Failure::refused(error),
+    })?;
+    if built.resumed > 0 {
+        let percent = built.resumed * 100 / 256;
+        writeln!(io::stderr().lock(), "continued an earlier build, of which {percent} % was done")?;
+    }
     writeln!(
         io::stdout().lock(),
         "{}: {} passwords, {} bytes",

@@ -11,6 +11,7 @@ mod contract;
 mod events;
 mod follow;
 pub mod log;
+mod look_alikes;
 mod man;
 mod open_files;
 mod outcome;

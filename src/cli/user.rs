@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use super::look_alikes::{self, LookAlikesArgs};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
@@ -28,6 +29,7 @@ enum UserCommand {
     List(ListArgs),
     Show(ShowArgs),
     Verify(VerifyArgs),
+    LookAlikes(LookAlikesArgs),
 }
 
 /// List accounts by id
@@ -101,6 +103,7 @@ pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
             let loaded = args.store.clone().load(caller)?;
             runtime.block_on(verify_password(&args, &loaded))
         }
+        UserCommand::LookAlikes(args) => look_alikes::run(args, caller),
     }
 }
 

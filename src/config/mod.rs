@@ -28,6 +28,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::names::Restriction;
 use crate::network::Network;
 use crate::proof::{Demand, Policy};
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub cors: Cors,
     /// How passwords are hashed.
     pub passwords: Passwords,
+    /// Which user names and addresses are not wanted.
+    pub names: Names,
     /// How the same request is recognised when it comes again.
     pub idempotency: Idempotency,
     /// How often somebody may try to sign up.
@@ -132,6 +135,23 @@ pub struct Passwords {
     pub pepper_file: Option<PathBuf>,
     /// The filter of passwords that were in breaches.
     pub breached: Option<PathBuf>,
+}
+
+/// The `names.` keys.
+#[derive(Clone, Debug)]
+pub struct Names {
+    /// Whether the names of the list that the program brings along are refused.
+    pub reserved: bool,
+    /// A file of further ones.
+    pub also_reserved: Option<PathBuf>,
+    /// How many scripts a user name may mix.
+    pub restriction: Restriction,
+    /// Whether no two user names may look alike.
+    pub distinct: bool,
+    /// A file of domains whose addresses are refused.
+    pub disposable: Option<PathBuf>,
+    /// A file of domains that are accepted all the same.
+    pub accepted: Option<PathBuf>,
 }
 
 /// The `idempotency.` keys.
@@ -275,6 +295,14 @@ impl Config {
                 deadline: nothing,
                 pepper_file: None,
                 breached: None,
+            },
+            names: Names {
+                reserved: true,
+                also_reserved: None,
+                restriction: Restriction::Single,
+                distinct: true,
+                disposable: None,
+                accepted: None,
             },
             idempotency: Idempotency { lifetime: nothing, window: nothing },
             rates: Rates { network: None, site: None, account: None, total: None, keys: 0, shared: false },

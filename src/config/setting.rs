@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::{Engine, LogFormat, ProxyHeader};
 use crate::contract::language::nearest;
+use crate::names::Restriction;
 use crate::network::NetworkError;
 use crate::proof::Demand;
 
@@ -258,5 +259,18 @@ impl Setting for ProxyHeader {
 
     fn show(&self) -> Option<toml::Value> {
         Some(toml::Value::String(PROXY_HEADERS[*self as usize].to_owned()))
+    }
+}
+
+const RESTRICTIONS: &[&str] = &["none", "moderate", "high", "single"];
+
+impl Setting for Restriction {
+    fn read(raw: Raw<'_>) -> Result<Restriction, ValueError> {
+        use Restriction::{High, Moderate, None, Single};
+        choose(raw, RESTRICTIONS, &[None, Moderate, High, Single])
+    }
+
+    fn show(&self) -> Option<toml::Value> {
+        Some(toml::Value::String(RESTRICTIONS[*self as usize].to_owned()))
     }
 }

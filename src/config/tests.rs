@@ -64,7 +64,15 @@ fn the_default_file_holds_exactly_the_keys_each_explained() {
     for key in KEYS {
         let optional = key.name.starts_with("token_secret")
             || key.name.starts_with("tls.")
-            || ["admin_listen", "passwords.pepper_file", "passwords.breached"].contains(&key.name);
+            || [
+                "admin_listen",
+                "passwords.pepper_file",
+                "passwords.breached",
+                "names.also_reserved",
+                "names.disposable",
+                "names.accepted",
+            ]
+            .contains(&key.name);
         assert_eq!(key.show(&loaded.config).is_none(), optional, "{}", key.name);
         assert_eq!(loaded.origin(key.name).is_none(), optional, "{}", key.name);
     }

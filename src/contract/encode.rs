@@ -298,7 +298,8 @@ pub(super) fn created_scene<'o>(
     let operation = &contract.register;
     let user = user(operation, fields, registered);
     let tokens = tokens(operation, fields, &user, mint, now)?;
-    let members = tokens.iter().map(|(t, lazy)| (t.name.clone().into(), Value::from_dyn_object(lazy.clone())));
+    let members =
+        tokens.iter().map(|(t, lazy)| (t.name.clone().into(), Value::from_dyn_object(lazy.clone())));
     let mut names = always(operation, &Outcome::Created, Some(fields), now);
     names.push(("tokens".into(), Room::value("tokens", members.collect())));
     names.push(("user".into(), user));
@@ -370,10 +371,14 @@ fn user(operation: &Operation, fields: &Fields, registered: &Registered) -> Valu
         match &field.into {
             None | Some(Meaning::Password | Meaning::Id) => {}
             Some(meaning @ Meaning::Extra(name)) => {
-                extra.push((Arc::<str>::from(name.as_str()).into(), stored_value(operation, fields, meaning)));
+                extra
+                    .push((Arc::<str>::from(name.as_str()).into(), stored_value(operation, fields, meaning)));
             }
             Some(meaning) => {
-                members.push((Arc::<str>::from(meaning.to_string()).into(), stored_value(operation, fields, meaning)));
+                members.push((
+                    Arc::<str>::from(meaning.to_string()).into(),
+                    stored_value(operation, fields, meaning),
+                ));
             }
         }
     }
@@ -462,7 +467,8 @@ fn write(template: &ReplyTemplate, outcome: &Outcome, scene: &Value) -> Result<R
     for (name, value) in &template.headers {
         let at = |e| failed(outcome, format!("header {name}"), e, value.origin());
         let text = value.literal().map_or_else(|| value.render(scene).map(Cow::from), |text| Ok(text.into()));
-        let checked = HeaderValue::from_str(&text.map_err(at)?).map_err(|_| at(RenderError::not_a_header(value)))?;
+        let checked =
+            HeaderValue::from_str(&text.map_err(at)?).map_err(|_| at(RenderError::not_a_header(value)))?;
         headers.push((name.clone(), checked));
     }
     let body = template

@@ -9,6 +9,7 @@ use crate::contract::Secrets;
 use crate::http::router;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
+use crate::names::Names;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::proof::{Policy, Proofs};
 use crate::steps::Steps;
@@ -90,6 +91,7 @@ impl Inside {
             breached: None,
             // Old backends know nothing of proofs, so none is asked for.
             proofs: Arc::new(Proofs::new(b"nobody asks", Policy::nobody())),
+            names: Names::default(),
             throttle: Throttle::none(),
             audit: Audit::unstored(b"nobody looks anything up"),
             store: Store::open(&url, Opening::Serve).await?,

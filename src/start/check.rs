@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// A look at everything that can be judged before anything is opened.
 pub(super) struct Check<'c> {
-    loaded: &'c Loaded,
+    pub(super) loaded: &'c Loaded,
     colour: bool,
     /// Mistakes in contract files, ready to be shown.
     broken: String,
@@ -42,7 +42,7 @@ impl<'c> Check<'c> {
         if text.is_empty() { Ok(()) } else { Err(StartError::Refused(text.trim_end().to_owned())) }
     }
 
-    fn refuse(&mut self, key: &str, reason: impl std::fmt::Display, hint: Option<String>) {
+    pub(super) fn refuse(&mut self, key: &str, reason: impl std::fmt::Display, hint: Option<String>) {
         self.problems.push(self.loaded.problem(key, reason).with_hint(hint));
     }
 

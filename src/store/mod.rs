@@ -37,6 +37,7 @@ pub use url::{DatabaseUrl, UrlError};
 use crate::steps::Steps;
 use crate::user::{Key, User};
 use jiff::Timestamp;
+use std::collections::HashMap;
 use std::path::Path;
 use uuid::Uuid;
 
@@ -121,6 +122,30 @@ impl Store {
         match self {
             Store::Sqlite(store) => store.collisions(keys).await,
             Store::Postgres(store) => store.collisions(keys).await,
+        }
+    }
+
+    /// Gives users who are there already further claims, as far as those are free, and tells who holds each of them then:
+    /// the user, or somebody who had it first. To ask again changes nothing. At most some hundreds at a time.
+    ///
+    /// # Errors
+    /// When the database does not answer; what was given is kept or not.
+    pub async fn claim(&self, claims: Vec<(i64, Key)>) -> Result<HashMap<Key, i64>, StoreError> {
+        match self {
+            Store::Sqlite(store) => store.claim(claims).await,
+            Store::Postgres(store) => store.claim(claims).await,
+        }
+    }
+
+    /// What about the database's settings makes a commit less than durable: a sentence for each, with what to do. SQLite
+    /// is set when it is opened.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn durability(&self) -> Result<Vec<String>, StoreError> {
+        match self {
+            Store::Sqlite(_) => Ok(Vec::new()),
+            Store::Postgres(store) => store.durability().await,
         }
     }
 

@@ -103,6 +103,11 @@ impl Email {
     pub fn key(&self) -> &str {
         &self.key
     }
+
+    /// The domain as lower-case A-labels.
+    pub fn domain(&self) -> &str {
+        self.key.rsplit_once('@').map_or("", |(_, domain)| domain)
+    }
 }
 
 impl fmt::Display for Email {

@@ -71,8 +71,14 @@ impl Exchange {
         let submitted = contract.submitted(&fields);
         let reveal = contract.register.reveal.password_sha256;
         let password_sha256 = submitted.password.as_deref().filter(|_| reveal).map(token::digest);
-        let extras = contract.unique_extras(&fields);
-        match NewUser::parse(submitted).and_then(|user| indexable(&extras).map(|()| user)) {
+        let mut extras = contract.unique_extras(&fields);
+        let understood = NewUser::parse(submitted).and_then(|user| {
+            indexable(&extras)?;
+            let looks = self.app.names.judge(&user)?;
+            extras.extend(looks.into_iter().map(|key| (key.kind, key.value)));
+            Ok(user)
+        });
+        match understood {
             Ok(user) => Ok(SignUp {
                 mounted: self.mounted.clone(),
                 fields: Arc::new(contract.kept(fields)),

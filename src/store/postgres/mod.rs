@@ -5,6 +5,7 @@
 //! schema changes. It also keeps parameters out of the driver's debug log, which the other way of asking fills.
 
 mod attempts;
+mod claim;
 mod events;
 mod fault;
 mod limits;
@@ -15,6 +16,7 @@ mod register;
 mod renew;
 mod repeat;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
@@ -34,6 +36,7 @@ use crate::user::{Key, User};
 const STATEMENTS: &[&[Sql]] = &[
     open::STATEMENTS,
     read::STATEMENTS,
+    claim::STATEMENTS,
     events::STATEMENTS,
     register::STATEMENTS,
     renew::STATEMENTS,
@@ -141,6 +144,14 @@ impl Postgres {
 
     pub(super) async fn events(&self, wanted: Events) -> Result<Vec<Event>, StoreError> {
         events::events(self, wanted).await
+    }
+
+    pub(super) async fn claim(&self, claims: Vec<(i64, Key)>) -> Result<HashMap<Key, i64>, StoreError> {
+        claim::claim(self, &claims).await
+    }
+
+    pub(super) async fn durability(&self) -> Result<Vec<String>, StoreError> {
+        open::durability(self).await
     }
 
     pub(super) async fn ping(&self) -> Result<(), StoreError> {

@@ -13,7 +13,7 @@ use super::super::lookups::Lookups;
 use super::super::migrations;
 use super::super::url::PostgresServer;
 use super::super::{Opening, Sql};
-use super::{Postgres, discard, fault};
+use super::{Postgres, discard, fault, read};
 use crate::user::Key;
 
 /// A registration holds a connection for two round trips, so a few serve thousands a second; a server is best off
@@ -42,7 +42,9 @@ const STATE: Sql = "
 
 const SCHEMA_NUMBER: Sql = "SELECT coalesce(max(version), 0) FROM vestibule_migrations";
 
-pub(super) const STATEMENTS: &[Sql] = &[STATE, SCHEMA_NUMBER];
+const DURABILITY: Sql = "SELECT current_setting('fsync'), current_setting('synchronous_commit')";
+
+pub(super) const STATEMENTS: &[Sql] = &[STATE, SCHEMA_NUMBER, DURABILITY];
 
 /// A migration may take its time.
 const PATIENCE: &str = "SET statement_timeout = 0";
@@ -168,6 +170,21 @@ async fn migrate(client: &mut Client) -> Result<(), refinery::Error> {
     }
     result.map(|_| ())
 }
+
+/// What about the server's settings lets a sign-up be lost that was answered, and what to do: a sentence for each.
+pub(super) async fn durability(store: &Postgres) -> Result<Vec<String>, StoreError> {
+    let Some(row) = store.ask_one(DURABILITY, &[]).await? else { return Ok(Vec::new()) };
+    let settings: [(&str, &str); 2] = [
+        (row.try_get(0).map_err(read::unreadable)?, FSYNC),
+        (row.try_get(1).map_err(read::unreadable)?, SYNCHRONOUS_COMMIT),
+    ];
+    Ok(settings.into_iter().filter(|(value, _)| *value == "off").map(|(_, told)| told.to_owned()).collect())
+}
+
+const FSYNC: &str = "PostgreSQL runs with fsync = off: when its machine goes down, accounts and the whole database can be lost; \
+                     set fsync = on in postgresql.conf and restart it";
+const SYNCHRONOUS_COMMIT: &str = "PostgreSQL commits with synchronous_commit = off: when it goes down, accounts of the last \
+                                  moments are lost although their sign-up was answered; set it to on for this database or role";
 
 fn unmigrated(database: &str, error: &refinery::Error) -> OpenError {
     let cause =

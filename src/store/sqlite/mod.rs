@@ -2,6 +2,7 @@
 
 mod attempts;
 mod backup;
+mod claim;
 mod events;
 mod file;
 mod limits;
@@ -13,6 +14,7 @@ mod renew;
 mod repeat;
 mod writer;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +38,7 @@ const STATEMENTS: &[&[Sql]] = &[
     open::STATEMENTS,
     read::STATEMENTS,
     backup::STATEMENTS,
+    claim::STATEMENTS,
     events::STATEMENTS,
     register::STATEMENTS,
     renew::STATEMENTS,
@@ -145,6 +148,10 @@ impl Sqlite {
         let (work, answer) = Write::new(write);
         self.0.writer.send(Box::new(work.not_durable())).await?;
         answer.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    pub(super) async fn claim(&self, claims: Vec<(i64, Key)>) -> Result<HashMap<Key, i64>, StoreError> {
+        self.write(move |connection| claim::claim(connection, &claims)).await
     }
 
     /// Writes something that is not an account, durably.

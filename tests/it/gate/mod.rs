@@ -2,6 +2,7 @@
 
 mod h6_rates;
 mod h6_shared;
+mod i2_names;
 mod p4_breached;
 mod p_passwords;
 mod proof_of_work;

@@ -1,6 +1,8 @@
 //! P4: passwords that were in breaches, from the published list to the refusal.
 
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Command;
 
 use aws_lc_rs::digest;
 use serde_json::json;
@@ -122,4 +124,70 @@ fn p4_a_damaged_filter_is_refused_at_start_with_everything_else() {
         assert!(refused.err.contains("passwords.breached") && refused.err.contains(told), "{}", refused.err);
         assert!(refused.err.contains("nobodys"), "everything at once: {}", refused.err);
     }
+}
+
+/// A folder with the filter of a long list, and what a build of the same list has left that was killed half-way.
+fn killed_half_way() -> (Folder, String) {
+    let folder = Folder::new();
+    let path = |name: &str| folder.path().join(name);
+    let lines = (0..20_000).map(|number| {
+        let sha1 = digest::digest(&digest::SHA1_FOR_LEGACY_USE_ONLY, format!("password {number}").as_bytes());
+        sha1.as_ref().iter().map(|byte| format!("{byte:02X}")).collect::<String>() + ":1\n"
+    });
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort();
+    let list = lines.concat();
+    std::fs::write(path("list.txt"), &list).expect("a list");
+    let (from, to) = (text(&path("list.txt")), text(&path("whole")));
+    assert_eq!(Vestibule::new(&["breach", "build", &from, "--to", &to]).run().code, Some(0));
+
+    let made = Command::new("mkfifo").arg(path("pipe")).status();
+    assert!(made.expect("mkfifo runs").success());
+    let (from, to) = (text(&path("pipe")), text(&path("filter")));
+    let build = Vestibule::new(&["breach", "build", &from, "--to", &to]).watch();
+    let mut pipe = std::fs::File::options().write(true).open(path("pipe")).expect("the build reads it");
+    // A pipe holds 64 KiB, and the build reads no more before it has worked through what it has: once this is written, all
+    // but the last 128 KiB are worked through. The rest never comes.
+    pipe.write_all(&list.as_bytes()[..600_000]).expect("the build reads it");
+    drop(build);
+    assert!(!path("filter").exists() && path("filter.partial").exists());
+    (folder, list)
+}
+
+#[test]
+fn p4_a_build_that_was_killed_goes_on_and_makes_the_same_filter() {
+    let (folder, _) = killed_half_way();
+    let path = |name: &str| folder.path().join(name);
+    // Half a shard that was being written when the kill came.
+    let mut partial =
+        std::fs::File::options().append(true).open(path("filter.partial")).expect("it is there");
+    partial.write_all(b"half a shard").expect("it can be written");
+    let (from, to) = (text(&path("list.txt")), text(&path("filter")));
+    let other = Vestibule::new(&["breach", "build", &from, "--to", &to, "--least", "2"]).run();
+    assert!(other.code == Some(2) && other.err.contains("another --least"), "{}", other.err);
+    let resumed = Vestibule::new(&["breach", "build", &from, "--to", &to]).run();
+    assert_eq!(resumed.code, Some(0), "{}", resumed.err);
+    let percent =
+        resumed.err.split("of which ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<u8>().ok());
+    assert!(percent.is_some_and(|percent| (50..70).contains(&percent)), "{}", resumed.err);
+    let read = |name| std::fs::read(path(name)).expect("a filter");
+    assert!(read("filter") == read("whole"), "not a byte differs");
+    assert!(!path("filter.partial").exists() && !path("filter.partial.state").exists());
+}
+
+#[test]
+fn p4_what_a_build_left_is_not_continued_when_it_is_damaged_or_the_list_is_another() {
+    let (folder, list) = killed_half_way();
+    let path = |name: &str| folder.path().join(name);
+    let to = text(&path("filter"));
+    // One password less in the part that is finished.
+    std::fs::write(path("other.txt"), list.split_once('\n').expect("lines").1).expect("a list");
+    let other = Vestibule::new(&["breach", "build", &text(&path("other.txt")), "--to", &to]).run();
+    assert!(other.code == Some(2) && other.err.contains("not those that were begun with"), "{}", other.err);
+    let mut bytes = std::fs::read(path("filter.partial")).expect("it is there");
+    bytes[1000] ^= 1;
+    std::fs::write(path("filter.partial"), bytes).expect("it can be written");
+    let damaged = Vestibule::new(&["breach", "build", &text(&path("list.txt")), "--to", &to]).run();
+    assert!(damaged.code == Some(2) && damaged.err.contains("filter.partial is damaged"), "{}", damaged.err);
+    assert!(!path("filter").exists());
 }

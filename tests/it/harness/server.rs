@@ -16,6 +16,7 @@ use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
 use vestibule::idempotency::Idempotency;
 use vestibule::metrics::Metrics;
+use vestibule::names::Names;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::proof::{Policy, Proofs};
 use vestibule::steps::Steps;
@@ -103,6 +104,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
         breached: None,
         proofs: Arc::new(Proofs::new(b"a secret for tests", Policy::nobody())),
+        names: Names::default(),
         throttle: Throttle::none(),
         audit: Audit::unstored(b"a secret for tests"),
         store,
