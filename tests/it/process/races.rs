@@ -29,7 +29,7 @@ async fn of_1000_at_once_in_many_spellings_exactly_one_wins(database: &Database)
     // Long enough that whoever waits for a hash is not told to come back later.
     let serve = || {
         Vestibule::serve(database)
-            .with(&["--set", "passwords.deadline=100s", "--set", "rates.account=off"])
+            .with(&["--set", "passwords.deadline=600s", "--set", "rates.account=off"])
             .start()
     };
     let (one, other) = (serve(), serve());
