@@ -37,6 +37,8 @@ pub mod verify;
 
 pub mod http;
 
+pub mod acme;
+
 pub mod start;
 
 pub mod prove;

@@ -53,6 +53,17 @@ pub struct Metrics {
     pub store: StoreMetrics,
     /// The listener's connections.
     pub connections: Connections,
+    /// The listener's certificate.
+    pub certificate: CertificateMetrics,
+}
+
+/// The certificate of the listener, in seconds of Unix time; 0 is none and never.
+#[derive(Clone, Debug, Default)]
+pub struct CertificateMetrics {
+    /// When it ceases to be valid.
+    pub expiry: Gauge,
+    /// When the server last failed to get a new one by ACME.
+    pub failed: Gauge,
 }
 
 /// The requests of one contract.
@@ -132,6 +143,7 @@ impl Metrics {
         let proofs = register_proofs(&mut registry);
         let store = register_store(&mut registry);
         let connections = register_connections(&mut registry);
+        let certificate = register_certificate(&mut registry);
         Metrics {
             registry,
             contracts,
@@ -143,6 +155,7 @@ impl Metrics {
             proofs,
             store,
             connections,
+            certificate,
         }
     }
 
@@ -313,4 +326,13 @@ fn register_connections(registry: &mut Registry) -> Connections {
     let help = "Failures to accept a connection, such as a full table of open files";
     registry.register("connections_failed", help, connections.failed.clone());
     connections
+}
+
+fn register_certificate(registry: &mut Registry) -> CertificateMetrics {
+    let certificate = CertificateMetrics::default();
+    let help = "When the TLS certificate in use expires, in Unix time; 0 without one";
+    registry.register_with_unit("certificate_expiry", help, Unit::Seconds, certificate.expiry.clone());
+    let help = "When the last try to get a certificate by ACME failed, in Unix time; 0 if none did";
+    registry.register_with_unit("acme_last_failure", help, Unit::Seconds, certificate.failed.clone());
+    certificate
 }

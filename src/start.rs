@@ -1,10 +1,12 @@
 //! From a configuration to a running [`App`], or every reason why not.
 
+mod acme;
 mod check;
 pub(crate) mod memory;
 mod names;
 mod secret;
 
+use crate::acme::Acme;
 use crate::app::{App, Mounted, counted};
 use crate::audit::Audit;
 use crate::breach::Filter;
@@ -48,6 +50,14 @@ pub enum StartError {
         /// What the system says.
         source: io::Error,
     },
+    /// The folder of the certificates.
+    #[error("{}: no certificates can be kept here: {source}; set `acme.folder`", path.display())]
+    Acme {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
 }
 
 /// A configuration that was found good, with all that it names. Nothing has been opened or made yet.
@@ -61,6 +71,7 @@ pub struct Plan<'l> {
     breached: Option<Arc<Filter>>,
     names: Names,
     tls: Option<Tls>,
+    acme: Option<Acme>,
     warnings: Vec<String>,
 }
 
@@ -71,6 +82,8 @@ pub struct Started {
     pub app: Arc<App>,
     /// What the listener speaks TLS with, if it does.
     pub tls: Option<Tls>,
+    /// What gets the certificate for it, if the server does that itself.
+    pub acme: Option<Acme>,
     /// Sentences for the start-up log about what was done.
     pub notes: Vec<String>,
     /// Sentences for the start-up log about what somebody should look at.
@@ -87,13 +100,14 @@ impl<'l> Plan<'l> {
         let (contracts, params, url) = (check.contracts(), check.params(), check.database());
         check.door();
         check.proof(&contracts);
-        let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0));
+        let acme = check.acme();
+        let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0), acme.as_ref());
         let (peppers, breached, names) = (check.peppers(), check.breached(), check.names());
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
         let (config, warnings) = (&loaded.config, check.warnings);
-        Ok(Plan { config, contracts, params, peppers, url, breached, names, tls, warnings })
+        Ok(Plan { config, contracts, params, peppers, url, breached, names, tls, acme, warnings })
     }
 
     /// Starts everything but the listener. `bound` is the address that it has.
@@ -101,7 +115,11 @@ impl<'l> Plan<'l> {
     /// # Errors
     /// See [`StartError`].
     pub async fn start(self, bound: std::net::SocketAddr) -> Result<Started, StartError> {
-        let Plan { config, contracts, params, peppers, url, breached, names, tls, mut warnings } = self;
+        let Plan { config, contracts, params, peppers, url, breached, names, tls, acme, mut warnings } = self;
+        if let Some(acme) = &acme {
+            let refused = |source| StartError::Acme { path: acme.folder().to_owned(), source };
+            acme.make_folder().map_err(refused)?;
+        }
         let settings = PoolSettings {
             engine: config.passwords.engine.into(),
             params,
@@ -152,7 +170,7 @@ impl<'l> Plan<'l> {
             metrics,
             steps: Steps::none(),
         };
-        Ok(Started { app: Arc::new(app), tls, notes, warnings })
+        Ok(Started { app: Arc::new(app), tls, acme, notes, warnings })
     }
 }
 

@@ -1,24 +1,31 @@
 //! Keeps the certificate in use the one that lies on the disk.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
-use crate::clock::Clock;
+use crate::app::App;
 use crate::http::Tls;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Reads the certificate again when one of its files changes, and at SIGHUP, which from the call on does not end the
-/// process. A pair that is no good is told in the log, and the old one stays in use. Never ends.
-pub(super) fn keep_fresh(tls: Tls, clock: Clock) -> anyhow::Result<impl Future<Output = ()>> {
+/// Reads the certificate again when one of its files changes, when it was `renewed`, and at SIGHUP, which from the call on
+/// does not end the process. A pair that is no good is told in the log, and the old one stays in use. Never ends.
+pub(super) fn keep_fresh(
+    tls: Tls,
+    app: Arc<App>,
+    renewed: Arc<Notify>,
+) -> anyhow::Result<impl Future<Output = ()>> {
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let files = tls.files();
     let mut seen = stamps(&files);
+    tell_expiry(&tls, &app);
     Ok(async move {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -26,6 +33,7 @@ pub(super) fn keep_fresh(tls: Tls, clock: Clock) -> anyhow::Result<impl Future<O
             let asked = tokio::select! {
                 _ = look.tick() => false,
                 _ = hangup.recv() => true,
+                () = renewed.notified() => true,
             };
             let found = stamps(&files);
             if !asked && found == seen {
@@ -36,12 +44,18 @@ pub(super) fn keep_fresh(tls: Tls, clock: Clock) -> anyhow::Result<impl Future<O
                 Ok(()) => tracing::info!("the certificate was read again"),
                 Err(error) => tracing::error!(%error, "the new certificate is of no use; the old one stays"),
             }
-            let now = u64::try_from(clock.now().as_second()).unwrap_or(0);
+            tell_expiry(&tls, &app);
+            let now = u64::try_from(app.clock.now().as_second()).unwrap_or(0);
             if let Some(warning) = tls.warning(now) {
                 tracing::warn!("{warning}");
             }
         }
     })
+}
+
+fn tell_expiry(tls: &Tls, app: &App) {
+    let expiry = tls.expiry().and_then(|at| i64::try_from(at).ok());
+    app.metrics.certificate.expiry.set(expiry.unwrap_or(0));
 }
 
 /// What tells two versions of a file apart.

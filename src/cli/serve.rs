@@ -13,11 +13,13 @@ use jiff::Timestamp;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::sockets::Sockets;
 use super::{Caller, Failure, ServerArgs, certificate, log, open_files, table};
+use crate::acme::Acme;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -66,7 +68,7 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let redirect =
         config.tls.redirect_listen.map(|address| sockets.listen(1, address, "tls.redirect_listen", shared));
     let redirect = redirect.transpose()?.map(Aside);
-    let Started { app, tls, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
+    let Started { app, tls, acme, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
     warnings.extend(open_files::warning(config.limits.connections));
     notes.iter().for_each(|note| tracing::info!("{note}"));
@@ -74,8 +76,13 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     // Whoever reads the announcement may ask for the end at once, so the signals are listened to before it.
     let stop = CancellationToken::new();
     let asked = tokio::spawn(stop_on_signal(stop.clone())?);
-    let fresh = tls.clone().map(|tls| certificate::keep_fresh(tls, app.clock.clone())).transpose()?;
+    let renewed = Arc::new(Notify::new());
+    let fresh =
+        tls.clone().map(|tls| certificate::keep_fresh(tls, app.clone(), renewed.clone())).transpose()?;
     let fresh = fresh.map(tokio::spawn);
+    let challenges = acme.as_ref().and_then(Acme::http_challenges);
+    let ordering = acme.map(|acme| acme.keep(app.clock.clone(), app.metrics.certificate.clone(), renewed));
+    let ordering = ordering.map(tokio::spawn);
     // A reader who has closed the pipe is no reason not to serve.
     let _ = announce(&app, bound, if tls.is_some() { "https" } else { "http" });
     let report = app.passwords.report();
@@ -91,7 +98,8 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let admin =
         admin.map(|aside| aside.serve("GET /metrics is served", http::admin(app.clone()), limits, OPERATORS));
     let redirect = redirect
-        .map(|aside| aside.serve("redirecting to HTTPS", http::redirect(&app.base_url), limits, REDIRECTED));
+        .map(|aside| (aside, http::redirect(&app.base_url, challenges)))
+        .map(|(aside, router)| aside.serve("redirecting to HTTPS", router, limits, REDIRECTED));
     let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
     let connections = app.metrics.connections.clone();
     let drained =
@@ -100,7 +108,7 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let left = config.shutdown_grace.saturating_sub(asked.elapsed());
     app.tasks.close();
     let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
-    for task in [fresh, tidying].into_iter().flatten() {
+    for task in [fresh, tidying, ordering].into_iter().flatten() {
         task.abort();
     }
     for serving in [redirect, admin].into_iter().flatten() {
@@ -193,7 +201,9 @@ fn refused(error: StartError) -> anyhow::Error {
     match error {
         StartError::Refused(report) => Failure::Report(report).into(),
         StartError::Pool(_) => Failure::refused(error),
-        StartError::Store(_) | StartError::Secret { .. } => Failure::unavailable(error),
+        StartError::Store(_) | StartError::Secret { .. } | StartError::Acme { .. } => {
+            Failure::unavailable(error)
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::acme::{check_contact, check_directory};
 use super::setting::{Raw, Setting, ValueError, within};
 use super::text::check_filter;
 use super::{Config, Secret, Size};
@@ -56,6 +57,13 @@ pub const KEYS: &[Key] = &[
     key!(tls.certificate),
     key!(tls.key),
     key!(tls.redirect_listen),
+    key!(acme.domains),
+    key!(acme.accept_terms),
+    key!(acme.folder),
+    key!(acme.challenge),
+    key!(acme.contact, |text: &String| check_contact(text)),
+    key!(acme.directory, |text: &String| check_directory(text)),
+    key!(acme.ca),
     key!(cors.origins),
     key!(passwords.engine),
     key!(passwords.memory_kib, in 8..=u32::MAX),

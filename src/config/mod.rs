@@ -4,6 +4,7 @@
 //! [`KEYS`] defines every key once; the file reader, the environment, `--set`, `config show` and the tests all walk it.
 //! Nothing here reads process globals: the caller passes flags and environment in as [`Sources`].
 
+mod acme;
 mod cors;
 mod environment;
 mod file;
@@ -32,6 +33,7 @@ use crate::names::Restriction;
 use crate::network::Network;
 use crate::proof::{Demand, Policy};
 
+pub use acme::{Acme, Challenge, Domain};
 pub use cors::WebOrigin;
 pub use keys::{KEYS, Key};
 pub use layers::{Flag, Loaded, Sources};
@@ -76,6 +78,8 @@ pub struct Config {
     pub secrets: BTreeMap<String, Secret>,
     /// Encryption.
     pub tls: Tls,
+    /// Certificates that the server gets itself.
+    pub acme: Acme,
     /// Web pages of other sites.
     pub cors: Cors,
     /// How passwords are hashed.
@@ -285,6 +289,7 @@ impl Config {
             token_secret_file: None,
             secrets: BTreeMap::new(),
             tls: Tls { certificate: None, key: None, redirect_listen: None },
+            acme: Acme::blank(),
             cors: Cors { origins: Vec::new() },
             passwords: Passwords {
                 engine: Engine::Portable,

@@ -142,7 +142,11 @@ fn quoted(choices: &[&str]) -> String {
     choices.iter().map(|choice| format!("`{choice}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn choose<T: Copy>(raw: Raw<'_>, choices: &'static [&'static str], values: &[T]) -> Result<T, ValueError> {
+pub(super) fn choose<T: Copy>(
+    raw: Raw<'_>,
+    choices: &'static [&'static str],
+    values: &[T],
+) -> Result<T, ValueError> {
     let found = raw.text("a string")?;
     match choices.iter().position(|choice| *choice == found) {
         Some(at) => Ok(values[at]),

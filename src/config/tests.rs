@@ -71,6 +71,8 @@ fn the_default_file_holds_exactly_the_keys_each_explained() {
                 "names.also_reserved",
                 "names.disposable",
                 "names.accepted",
+                "acme.folder",
+                "acme.ca",
             ]
             .contains(&key.name);
         assert_eq!(key.show(&loaded.config).is_none(), optional, "{}", key.name);

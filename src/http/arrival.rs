@@ -2,13 +2,14 @@
 
 use std::io;
 
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
 use super::connection::Peer;
 use super::entrance::Entrance;
 use super::proxy_protocol::{self, HeaderError};
-use super::tls::HTTP_2;
+use super::tls::{ACME, HTTP_2};
 
 /// Why a connection ends before HTTP begins.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +20,8 @@ pub(super) enum ArrivalError {
     Header(#[from] HeaderError),
     #[error("TLS: {0}")]
     Tls(#[source] io::Error),
+    #[error("a certificate authority has seen what it asked for")]
+    Challenge,
     #[error("the connection was not ready for HTTP in time")]
     TimedOut,
 }
@@ -71,7 +74,15 @@ async fn prepared(
     }
     let wire = match &entrance.tls {
         None => Wire::Plain(stream),
-        Some(tls) => Wire::Tls(Box::new(tls.acceptor().accept(stream).await.map_err(ArrivalError::Tls)?)),
+        Some(tls) => {
+            let mut stream = tls.acceptor().accept(stream).await.map_err(ArrivalError::Tls)?;
+            if stream.get_ref().1.alpn_protocol() == Some(ACME) {
+                // The handshake was all (RFC 8737, section 3); who does not hear the farewell has left.
+                let _ = stream.shutdown().await;
+                return Err(ArrivalError::Challenge);
+            }
+            Wire::Tls(Box::new(stream))
+        }
     };
     Ok((wire, peer))
 }

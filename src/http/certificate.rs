@@ -78,8 +78,25 @@ impl CertificateError {
     }
 }
 
-/// Reads a chain of certificates (the server's own first) and the key that belongs to it.
-pub(super) fn read(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, CertificateError> {
+/// Reads a chain of certificates (the server's own first) and the key that belongs to it. Both may be in one file.
+///
+/// # Errors
+/// Every [`CertificateError`].
+pub fn read(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, CertificateError> {
+    let about_certificate = |reason| CertificateError::Certificate { path: certificate.to_owned(), reason };
+    let pair = read_unchecked(certificate, key)?;
+    match pair.keys_match() {
+        Ok(()) => Ok(Arc::new(pair)),
+        Err(RustlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
+            Err(CertificateError::Mismatch { certificate: certificate.to_owned() })
+        }
+        Err(error) => Err(about_certificate(FileError::Unusable(error))),
+    }
+}
+
+/// The same without asking whether the two belong together, which webpki cannot tell of a certificate with a critical
+/// extension that it does not know.
+pub(super) fn read_unchecked(certificate: &Path, key: &Path) -> Result<CertifiedKey, CertificateError> {
     let about_certificate = |reason| CertificateError::Certificate { path: certificate.to_owned(), reason };
     let about_key = |reason| CertificateError::Key { path: key.to_owned(), reason };
     let chain = chain(certificate).map_err(about_certificate)?;
@@ -93,14 +110,7 @@ pub(super) fn read(certificate: &Path, key: &Path) -> Result<Arc<CertifiedKey>, 
     })?;
     let provider = aws_lc_rs::default_provider();
     let key = provider.key_provider.load_private_key(key);
-    let pair = CertifiedKey::new(chain, key.map_err(|error| about_key(FileError::Unusable(error)))?);
-    match pair.keys_match() {
-        Ok(()) => Ok(Arc::new(pair)),
-        Err(RustlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            Err(CertificateError::Mismatch { certificate: certificate.to_owned() })
-        }
-        Err(error) => Err(about_certificate(FileError::Unusable(error))),
-    }
+    Ok(CertifiedKey::new(chain, key.map_err(|error| about_key(FileError::Unusable(error)))?))
 }
 
 fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, FileError> {

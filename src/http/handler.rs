@@ -5,8 +5,8 @@ mod receive;
 use super::body::collect;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
-use super::challenge;
 use super::line::Line;
+use super::proof_challenge;
 use super::reply::{guarded, problem, problem_text, respond};
 use super::routes::{Routes, by_media};
 use crate::app::{App, Mounted};
@@ -50,8 +50,10 @@ pub(super) async fn answer(
     let caller = parts.extensions.get::<Caller>().copied().unwrap_or_default();
     let here = server.routes.at(parts.uri.path(), parts.uri.query());
     let challenging = server.routes.challenge(parts.uri.path(), parts.uri.query());
-    if let Some(mounted) = challenging.filter(|_| here.is_empty() || challenge::is_read_of(&parts.method)) {
-        return challenge::answer(&app, mounted, parts, body).await;
+    if let Some(mounted) =
+        challenging.filter(|_| here.is_empty() || proof_challenge::is_read_of(&parts.method))
+    {
+        return proof_challenge::answer(&app, mounted, parts, body).await;
     }
     let Some(mounted) = by_media(&here, &parts.headers).cloned() else {
         let line = Line::new(&app, &circumstances, caller, None);

@@ -2,17 +2,19 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `shares`), `arrival` reads what stands
-//! before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask, `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above
-//! that, [`router`] knows which contract answers where (`routes`), `handler` is the five steps of a registration,
-//! `line` its line in the log, `reply` writes the answers, `challenge` asks for proofs of work, and `docs` tells about the contracts. `cross_site` stands
-//! before all of them.
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `shares`), `arrival` reads
+//! what stands before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask,
+//! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above that, [`router`]
+//! knows which contract answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log,
+//! `reply` writes the answers, `proof_challenge` asks for proofs of work, `acme_challenge` answers certificate authorities,
+//! and `docs` tells about the contracts. `cross_site` stands before all of them.
 
 mod handover;
 mod listener;
 mod refusal;
 mod shares;
 
+mod acme_challenge;
 mod arrival;
 mod caller;
 mod certificate;
@@ -22,6 +24,7 @@ mod forwarded;
 mod frames;
 mod host;
 mod http2;
+mod proof_challenge;
 mod proxy_protocol;
 mod stream;
 mod tls;
@@ -34,7 +37,6 @@ mod pace;
 mod patience;
 
 mod caught;
-mod challenge;
 mod cross_site;
 mod docs;
 mod handler;
@@ -43,9 +45,10 @@ mod redirect;
 mod reply;
 mod routes;
 
+pub use acme_challenge::Challenges;
 pub use body::{BodyError, RequestBody, collect};
 pub use caller::{Caller, Proxies};
-pub use certificate::{CertificateError, FileError};
+pub use certificate::{CertificateError, FileError, read as read_certificate};
 pub use connection::Peer;
 pub use entrance::Entrance;
 pub use limits::Limits;

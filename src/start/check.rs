@@ -2,6 +2,7 @@
 
 use super::memory::{Ceiling, Need, Verdict};
 use super::{StartError, workers};
+use crate::acme::Acme;
 use crate::app::Mounted;
 use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
@@ -196,6 +197,7 @@ impl<'c> Check<'c> {
             self.refuse("proxy_protocol", "lets nobody in, because no proxy is trusted", Some(hint));
         }
         if config.tls.certificate.is_none()
+            && config.acme.domains.is_empty()
             && config.trusted_proxies.is_empty()
             && !config.listen.ip().is_loopback()
         {
@@ -209,12 +211,12 @@ impl<'c> Check<'c> {
     }
 
     /// `now` is in seconds of Unix time.
-    pub(super) fn tls(&mut self, now: u64) -> Option<Tls> {
+    pub(super) fn tls(&mut self, now: u64, acme: Option<&Acme>) -> Option<Tls> {
         let config = &self.loaded.config;
         if let Some(listen) = config.tls.redirect_listen {
-            if config.tls.certificate.is_none() {
+            if config.tls.certificate.is_none() && config.acme.domains.is_empty() {
                 let reason = format!(
-                    "is {listen}, but without `tls.certificate` there is no HTTPS to send anybody to"
+                    "is {listen}, but without `tls.certificate` or `acme.domains` there is no HTTPS to send anybody to"
                 );
                 self.refuse("tls.redirect_listen", reason, None);
             } else if !config.base_url.is_https() {
@@ -224,7 +226,11 @@ impl<'c> Check<'c> {
             }
         }
         match (config.tls.certificate.clone(), config.tls.key.clone()) {
-            (None, None) => None,
+            (None, None) => {
+                let tls = acme.map(Acme::tls)?;
+                self.warnings.extend(tls.warning(now));
+                Some(tls)
+            }
             (Some(_), None) => {
                 let hint = "set `tls.key` to the file of its private key".to_owned();
                 self.refuse("tls.certificate", "is of no use without its key", Some(hint));

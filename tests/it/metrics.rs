@@ -12,7 +12,7 @@ use vestibule::http::{Limits, admin, serve};
 use crate::harness::database::Database;
 use crate::harness::server::Server;
 
-const FAMILIES: [(&str, &str); 25] = [
+const FAMILIES: [(&str, &str); 27] = [
     ("vestibule_accounts_unheard", "counter"),
     ("vestibule_answers_repeated", "counter"),
     ("vestibule_audit_dropped", "counter"),
@@ -20,6 +20,8 @@ const FAMILIES: [(&str, &str); 25] = [
     ("vestibule_build", "info"),
     ("vestibule_connections_accepted", "counter"),
     ("vestibule_connections_failed", "counter"),
+    ("vestibule_acme_last_failure_seconds", "gauge"),
+    ("vestibule_certificate_expiry_seconds", "gauge"),
     ("vestibule_connections_open", "gauge"),
     ("vestibule_connections_refused", "counter"),
     ("vestibule_password_abandoned", "counter"),

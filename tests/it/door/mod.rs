@@ -3,6 +3,7 @@
 //! H1 (slow clients, a full file table) and H2 (framing) are shown on a bare listener in `limits.rs`; here stand the
 //! parts of them that need the whole program.
 
+mod acme;
 mod h1_idle;
 mod h2_framing;
 mod h3_cross_site;

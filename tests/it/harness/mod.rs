@@ -28,6 +28,7 @@ pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod folder;
+pub(crate) mod pebble;
 pub(crate) mod postgres;
 pub(crate) mod process;
 pub(crate) mod proof;

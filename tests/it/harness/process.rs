@@ -234,6 +234,12 @@ impl Server {
             .unwrap_or_else(|| panic!("no {text:?} in:\n{}", self.process.err.so_far()))
     }
 
+    /// Waits until `text` has come this often on standard error.
+    pub(crate) fn wait_for_logs(&self, text: &str, times: usize) {
+        self.process.err.wait_until(text, |said| said.matches(text).count() >= times);
+        assert!(self.process.err.so_far().matches(text).count() >= times, "it ended before");
+    }
+
     /// All that it printed before it served: the table and the lines to paste.
     pub(crate) fn announcement(&self) -> String {
         // The list of examples ends with an empty line, which nothing follows.

@@ -1,0 +1,237 @@
+//! Certificates by ACME (RFC 8555): one is ordered when there is none, and again in time.
+//!
+//! In reading order: [`Acme::keep`] decides when, `lifetime` knows what a certificate says about that, `order` gets a
+//! new one, `client` asks the authority and `folder` keeps what must last. What the authority looks at is shown by
+//! [`Challenges`]; the certificate in the folder is taken up like any other that was replaced. Nothing that the authority
+//! does, or fails to do, ends the server.
+
+mod client;
+mod folder;
+mod lifetime;
+mod order;
+mod pauses;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::RootCertStore;
+use tokio::sync::Notify;
+
+use self::client::Https;
+use self::folder::Folder;
+use self::lifetime::Leaf;
+use self::pauses::Pauses;
+use crate::clock::Clock;
+use crate::config::{self, Challenge};
+use crate::http::{Challenges, Tls, read_certificate};
+use crate::metrics::CertificateMetrics;
+
+/// How often a process that does not order looks whether it should.
+const LOOK: Duration = Duration::from_secs(5);
+/// The longest sleep: clocks are set, and machines sleep.
+const NAP: Duration = Duration::from_secs(6 * 3600);
+/// How long an order may take as a whole.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// What gets certificates from one authority for certain names.
+pub struct Acme {
+    directory: String,
+    /// A `mailto:` URL.
+    contact: Option<String>,
+    names: Arc<[String]>,
+    challenge: Challenge,
+    challenges: Challenges,
+    folder: Folder,
+    client: Https,
+}
+
+/// Why there is no new certificate.
+#[derive(Debug, thiserror::Error)]
+pub enum AcmeFailure {
+    /// The authority says no.
+    #[error("the certificate authority refuses: {0}")]
+    Refused(String),
+    /// The authority cannot be talked with.
+    #[error("the certificate authority cannot be asked: {0}")]
+    Unreachable(instant_acme::Error),
+    /// What it sent is no certificate for us.
+    #[error("the certificate authority sent a certificate of no use: {0}")]
+    Useless(String),
+    /// It went on for too long.
+    #[error("the certificate authority takes too long")]
+    Slow,
+    /// The folder.
+    #[error("the folder acme.folder: {0}")]
+    Folder(#[from] io::Error),
+    /// The account in it.
+    #[error(
+        "account.json in acme.folder is not what was written there; without it there will be a new account"
+    )]
+    Account,
+    /// Keys and requests.
+    #[error("no key or request can be made: {0}")]
+    Key(#[from] rcgen::Error),
+}
+
+impl From<instant_acme::Error> for AcmeFailure {
+    fn from(error: instant_acme::Error) -> AcmeFailure {
+        match error {
+            instant_acme::Error::Api(problem) => AcmeFailure::Refused(problem.to_string()),
+            error => AcmeFailure::Unreachable(error),
+        }
+    }
+}
+
+impl Acme {
+    /// What these settings ask for; `None` without domains or a folder. `roots` are trusted for talking to the authority.
+    pub fn new(config: &config::Acme, roots: RootCertStore) -> Option<Acme> {
+        let state = config.folder.as_deref().filter(|_| !config.domains.is_empty())?;
+        let names: Arc<[String]> = config.domains.iter().map(|name| name.as_str().to_owned()).collect();
+        let folder = Folder::of(state, &config.directory);
+        Some(Acme {
+            directory: config.directory.clone(),
+            contact: (!config.contact.is_empty()).then(|| format!("mailto:{}", config.contact)),
+            challenge: config.challenge,
+            challenges: Challenges::new(folder.challenges(), names.clone()),
+            client: Https::trusting(roots),
+            names,
+            folder,
+        })
+    }
+
+    /// What the listener speaks TLS with: the certificate in the folder, or, until there is one, none.
+    pub fn tls(&self) -> Tls {
+        let shown_there = self.challenge == Challenge::TlsAlpn01;
+        Tls::obtained(self.folder.certificate(), shown_there.then(|| self.challenges.clone()))
+    }
+
+    /// What plain HTTP shows to the authority.
+    pub fn http_challenges(&self) -> Option<Challenges> {
+        (self.challenge == Challenge::Http01).then(|| self.challenges.clone())
+    }
+
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn make_folder(&self) -> io::Result<()> {
+        self.folder.make()
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Sees to it that there is a certificate, for ever. `fresh` is notified of every new one.
+    pub async fn keep(self, clock: Clock, metrics: CertificateMetrics, fresh: Arc<Notify>) {
+        let mut pauses = Pauses::default();
+        if self.leaf().is_none() {
+            tracing::warn!(
+                names = self.names.join(","),
+                directory = self.directory,
+                "there is no certificate yet: HTTPS waits for the certificate authority"
+            );
+        }
+        let mut lock = None;
+        loop {
+            let done = match &lock {
+                Some(_) => self.step(&clock, &fresh).await,
+                None => self.folder.lock().map(|got| lock = got).map_err(AcmeFailure::from).map(|()| {
+                    // Whoever has just become the one who orders begins at once.
+                    if lock.is_some() { Duration::ZERO } else { LOOK }
+                }),
+            };
+            let pause = match done {
+                Ok(pause) => {
+                    pauses = Pauses::default();
+                    pause
+                }
+                Err(error) => {
+                    metrics.failed.set(clock.now().as_second());
+                    let pause = pauses.after(&error, share(&clock));
+                    let error = plain(&error.to_string());
+                    tracing::error!(error, again_in_s = pause.as_secs(), "no certificate was obtained");
+                    pause
+                }
+            };
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// Orders if it is time to, and says how long to wait for the next look.
+    async fn step(&self, clock: &Clock, fresh: &Notify) -> Result<Duration, AcmeFailure> {
+        let now = clock.now().as_second();
+        let leaf = self.leaf();
+        if let Some(leaf) = leaf.as_ref().filter(|leaf| leaf.covers(&self.names) && !leaf.has_expired(now)) {
+            let left = self.left(leaf, now, share(clock)).await;
+            if !left.is_zero() {
+                return Ok(left);
+            }
+        }
+        tracing::info!(names = self.names.join(","), directory = self.directory, "ordering a certificate");
+        let ordered = tokio::time::timeout(PATIENCE, self.order(leaf.as_ref(), now)).await;
+        ordered.map_err(|_| AcmeFailure::Slow)??;
+        tracing::info!("a certificate was obtained");
+        fresh.notify_one();
+        // Whatever it says about itself, the next one is not ordered at once.
+        let length = self.leaf().map_or(0, |leaf| leaf.length());
+        Ok(Duration::from_secs(u64::try_from(length / 10).unwrap_or(0).clamp(1, 3600)))
+    }
+
+    /// How long to wait until the certificate must be replaced or looked at again, as its authority suggests (RFC 9773,
+    /// section 4.2) or else by its lifetime. `spread` is from 0 to 1.
+    async fn left(&self, leaf: &Leaf, now: i64, spread: f64) -> Duration {
+        let until = |due: i64| Duration::from_secs(u64::try_from(due - now).unwrap_or(0));
+        let usual = until(leaf.due(spread));
+        let Some(id) = leaf.id.as_ref().filter(|_| !usual.is_zero()) else { return usual.min(NAP) };
+        let Ok(account) = self.account().await else { return usual.min(NAP) };
+        match account.renewal_info(id).await {
+            Ok((info, again)) => {
+                let window = info.suggested_window;
+                let (start, end) = (window.start.unix_timestamp(), window.end.unix_timestamp());
+                let due = start + (end.saturating_sub(start).max(0) as f64 * spread) as i64;
+                until(due).min(again.clamp(Duration::from_secs(60), NAP))
+            }
+            Err(_) => usual.min(NAP),
+        }
+    }
+
+    fn leaf(&self) -> Option<Leaf> {
+        let file: PathBuf = self.folder.certificate();
+        let pair = read_certificate(&file, &file).ok()?;
+        Leaf::read(pair.end_entity_cert().ok()?)
+    }
+}
+
+impl std::fmt::Debug for Acme {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Acme")
+            .field("directory", &self.directory)
+            .field("names", &self.names)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A number from 0 to 1, so that not all servers come at the same moment.
+fn share(clock: &Clock) -> f64 {
+    f64::from(u32::from_be_bytes(clock.random())) / f64::from(u32::MAX)
+}
+
+/// What others wrote, made fit for one line of the log.
+fn plain(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(1000).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_one_line() {
+        assert_eq!(plain("a\nb\u{1b}[31mc"), "a b [31mc");
+        assert_eq!(plain(&"é".repeat(5000)).chars().count(), 1000);
+    }
+}
