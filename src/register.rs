@@ -174,9 +174,11 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     // Before anything that could tell whether an account exists.
     let names = app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
     settle(app, tries.and(names)).await?;
+    // Nothing is written or looked up for whoever will be told that the server is busy; they also keep their proof of work.
     let source = Source(app.number(&sign_up.mounted));
+    app.passwords.expect_room(source)?;
     if let Some(proof) = sign_up.proof {
-        spend(app, proof, source, sign_up.repeatable.as_ref()).await?;
+        spend(app, proof, sign_up.repeatable.as_ref()).await?;
     }
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
@@ -209,15 +211,8 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     writer.write(app, account, keys, hash, user.id).await
 }
 
-/// Takes a proof of work before it costs a look-up or a hash. Whoever would be told that the server is busy keeps it, and
-/// the store is spared their writes.
-async fn spend(
-    app: &App,
-    proof: Proof,
-    source: Source,
-    repeatable: Option<&Repeatable>,
-) -> Result<(), RegisterError> {
-    app.passwords.expect_room(source)?;
+/// Takes a proof of work before it costs a look-up or a hash.
+async fn spend(app: &App, proof: Proof, repeatable: Option<&Repeatable>) -> Result<(), RegisterError> {
     let spending = Spending {
         digest: proof.digest,
         request: repeatable.map(|repeatable| repeatable.repetition.fingerprint),

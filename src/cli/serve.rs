@@ -144,6 +144,8 @@ async fn purge(app: Arc<App>, keep: Duration) {
             // More may be left.
             Ok(1..) => {}
             Ok(0) => tokio::time::sleep(PAUSE).await,
+            // The server is stopping.
+            Err(StoreError::Closed) => return,
             Err::<_, StoreError>(error) => {
                 tracing::warn!(%error, "expired idempotency keys and attempts cannot be removed");
                 tokio::time::sleep(PAUSE).await;
@@ -156,8 +158,10 @@ async fn purge(app: Arc<App>, keep: Duration) {
 async fn tidy(app: Arc<App>) {
     const PAUSE: Duration = Duration::from_secs(5);
     loop {
-        if let Err(error) = app.throttle.tidy().await {
-            tracing::warn!(%error, "expired rate limits cannot be removed");
+        match app.throttle.tidy().await {
+            Ok(()) => {}
+            Err(StoreError::Closed) => return,
+            Err(error) => tracing::warn!(%error, "expired rate limits cannot be removed"),
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -31,6 +31,8 @@ pub(super) fn backup(connection: &Connection, to: &Path) -> Result<Copied, Backu
 /// Copies the file of a backup to where a database is to be. Nobody may have that file open.
 pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     file::inspect(from)?;
+    // Told first: beside a database that is there its log may lie, too.
+    absent(to)?;
     for suffix in ["-wal", "-shm", "-journal"] {
         let mut remains = to.as_os_str().to_owned();
         remains.push(suffix);
@@ -48,10 +50,7 @@ fn pour(from: &Path, into: &Path) -> io::Result<()> {
 
 /// Lets `write` fill a draft beside `to`, checks it, and gives it its name when it is whole and on the disk.
 fn place(to: &Path, write: impl FnOnce(&Path) -> Result<(), BackupError>) -> Result<Copied, BackupError> {
-    let to = std::path::absolute(to).map_err(|error| unwritable(to, error))?;
-    if fs::exists(&to).map_err(|error| unwritable(&to, error))? {
-        return Err(BackupError::Exists(to));
-    }
+    let to = absent(to)?;
     let draft = file::draft_of(&to);
     let made = make(&draft, write).and_then(|copied| match fs::hard_link(&draft, &to) {
         Ok(()) => Ok(copied),
@@ -63,6 +62,16 @@ fn place(to: &Path, write: impl FnOnce(&Path) -> Result<(), BackupError>) -> Res
     let copied = made?;
     file::sync_folder(&to).map_err(|error| unwritable(&to, error))?;
     Ok(copied)
+}
+
+/// The absolute path of what is not there yet.
+fn absent(to: &Path) -> Result<PathBuf, BackupError> {
+    let to = std::path::absolute(to).map_err(|error| unwritable(to, error))?;
+    match fs::exists(&to) {
+        Ok(false) => Ok(to),
+        Ok(true) => Err(BackupError::Exists(to)),
+        Err(error) => Err(unwritable(&to, error)),
+    }
 }
 
 fn make(draft: &Path, write: impl FnOnce(&Path) -> Result<(), BackupError>) -> Result<Copied, BackupError> {
