@@ -17,13 +17,17 @@ mod describe;
 pub mod draft;
 mod encode;
 mod explain;
+mod field;
 mod guard;
+mod json_type;
 pub mod language;
 mod load;
 mod openapi;
+mod operation;
 mod outcome;
 mod place;
 mod rehearse;
+mod reply;
 mod rules;
 mod samples;
 mod schema;
@@ -31,6 +35,7 @@ mod shipped;
 mod template;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use body::{Malformed, Media};
 pub use complaint::{Complaint, Level, render};
@@ -38,293 +43,18 @@ pub use decode::{Fields, Refusal, Request, Secrets};
 pub use describe::{curl, describe};
 pub use encode::{Circumstances, EncodeError, FieldError, Mint, Minted, Registered, Reply, Scene};
 pub use explain::{FieldTrace, RuleTrace, Shown, Trace};
+pub(crate) use field::{Field, Rule, Says};
+pub(crate) use json_type::JsonType;
 pub use load::{Loaded, load};
 pub use openapi::{Endpoint, openapi};
+pub(crate) use operation::{Collect, Unknown};
+pub use operation::{Contract, Operation, Reveal, challenge_path};
 pub use outcome::Outcome;
 pub(crate) use outcome::phrase;
+pub(crate) use place::{Place, Step, dig};
+pub(crate) use reply::ReplyTemplate;
 pub use rules::Verdict;
 pub use samples::{Example, example_request};
 pub use schema::schema;
 pub use shipped::{SHIPPED, Shipped, shipped};
-
-use crate::user::{IdKind, Meaning, Recipe};
-pub(crate) use place::{Place, Step, dig};
-use regex::Regex;
-use serde_json::Value as Json;
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use template::{Expr, Template};
-
-/// One contract, read, proved and ready to answer.
-#[derive(Debug)]
-pub struct Contract {
-    /// Its name in lists.
-    pub title: String,
-    /// What `user.id` is in this API.
-    pub id: IdKind,
-    /// The sign-up.
-    pub register: Operation,
-}
-
-/// One operation of an API: where it listens, what it reads, how it complains, what it answers.
-#[derive(Debug)]
-pub struct Operation {
-    /// The exact path, with a leading slash.
-    pub path: String,
-    /// Query pairs that must be present, from `path`.
-    pub query: Vec<(String, String)>,
-    /// The media types it reads; the first is assumed when a request names none.
-    pub accepts: Vec<Media>,
-    /// The exceptions to secrecy that the file asks for.
-    pub reveal: Reveal,
-    pub(crate) errors: Collect,
-    pub(crate) unknown: Unknown,
-    pub(crate) fields: Vec<Field>,
-    pub(crate) says: BTreeMap<&'static str, Says>,
-    pub(crate) tokens: Vec<Token>,
-    pub(crate) replies: Vec<ReplyTemplate>,
-    /// Whether any template asks for `request.body`.
-    pub(crate) echoes_body: bool,
-}
-
-/// The exceptions to secrecy.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Reveal {
-    /// A refused password may stand in an error.
-    pub rejected_password: bool,
-    /// The SHA-256 of the submitted password may stand in the reply to its owner.
-    pub password_sha256: bool,
-}
-
-/// How many complaints a request collects.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Collect {
-    All,
-    First,
-    FirstPerField,
-}
-
-/// What happens to members that no field names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unknown {
-    Ignore,
-    Refuse,
-    Keep,
-}
-
-/// One field.
-#[derive(Debug)]
-pub(crate) struct Field {
-    pub(crate) name: Arc<str>,
-    pub(crate) from: Place,
-    pub(crate) into: Option<Meaning>,
-    pub(crate) clean: Option<Expr>,
-    pub(crate) rules: Vec<Rule>,
-    /// Never written anywhere: the password, what is compared with it, credentials in headers and cookies.
-    pub(crate) secret: bool,
-}
-
-impl Field {
-    /// The JSON type that the field's rules ask for; text when none does.
-    pub(crate) fn json_type(&self) -> JsonType {
-        self.rules.iter().find_map(|r| r.json_type).unwrap_or(JsonType::String)
-    }
-
-    /// Whether its type is checked: what is neither stored nor ruled may be anything.
-    pub(crate) fn is_typed(&self) -> bool {
-        !self.rules.is_empty() || self.into.is_some()
-    }
-
-    /// Whether replies see this value of it.
-    pub(crate) fn may_show(&self, value: &Json) -> bool {
-        match self.is_typed() {
-            true => value.is_null() || self.json_type().fits(value),
-            false => !value.is_array() && !value.is_object(),
-        }
-    }
-
-    /// Whether its value may stand in its own errors.
-    pub(crate) fn is_shown(&self, operation: &Operation) -> bool {
-        !self.secret || self.is_password() && operation.reveal.rejected_password
-    }
-
-    /// What is broken when the value passes every rule and yet means nothing. The catalogue's words for `format` are
-    /// about addresses; they do not fit a name that is too long.
-    pub(crate) fn understanding(&self) -> &'static str {
-        if self.into == Some(Meaning::Email) { "format" } else { "meaning" }
-    }
-
-    pub(crate) fn is_password(&self) -> bool {
-        self.into == Some(Meaning::Password)
-    }
-
-    /// Whether it takes a proof of work.
-    pub(crate) fn proves(&self) -> bool {
-        self.rules.iter().any(|r| r.proof)
-    }
-
-    /// Whether no two accounts may have the same value.
-    pub(crate) fn identifies(&self) -> bool {
-        matches!(self.into, Some(Meaning::Email | Meaning::Username | Meaning::Id))
-            || self.rules.iter().any(|r| r.unique)
-    }
-}
-
-/// One rule: what it demands, when, and what it says.
-#[derive(Debug, Default)]
-pub(crate) struct Rule {
-    pub(crate) required: bool,
-    pub(crate) json_type: Option<JsonType>,
-    pub(crate) one_of: Option<Vec<Json>>,
-    pub(crate) min_length: Option<usize>,
-    pub(crate) max_length: Option<usize>,
-    pub(crate) patterns: Vec<Regex>,
-    pub(crate) format: Option<&'static str>,
-    pub(crate) secret: Option<String>,
-    pub(crate) uncommon: bool,
-    pub(crate) proof: bool,
-    pub(crate) check: Option<Expr>,
-    pub(crate) unique: bool,
-    pub(crate) says: Says,
-    pub(crate) field: Option<Arc<str>>,
-    pub(crate) condition: Option<Expr>,
-    pub(crate) phase: i64,
-    pub(crate) outcome: Option<Outcome>,
-}
-
-impl Rule {
-    /// The demands that this rule makes, in the order in which they are tried.
-    pub(crate) fn demands(&self) -> impl Iterator<Item = &'static str> {
-        let made = [
-            self.required,
-            self.json_type.is_some(),
-            self.one_of.is_some(),
-            self.min_length.is_some(),
-            self.max_length.is_some(),
-            !self.patterns.is_empty(),
-            self.format.is_some(),
-            self.secret.is_some(),
-            self.uncommon,
-            self.proof,
-            self.check.is_some(),
-            self.unique,
-        ];
-        language::DEMANDS.iter().zip(made).filter(|(_, made)| *made).map(|(name, _)| *name)
-    }
-}
-
-/// What a rule says when it is broken.
-#[derive(Debug, Default)]
-pub(crate) struct Says {
-    pub(crate) message: Option<Template>,
-    pub(crate) code: Option<Json>,
-}
-
-/// The types of JSON.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JsonType {
-    String,
-    Integer,
-    Number,
-    Boolean,
-    Array,
-    Object,
-}
-
-impl JsonType {
-    pub(crate) const ALL: [(&'static str, JsonType); 6] = [
-        ("string", JsonType::String),
-        ("integer", JsonType::Integer),
-        ("number", JsonType::Number),
-        ("boolean", JsonType::Boolean),
-        ("array", JsonType::Array),
-        ("object", JsonType::Object),
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        Self::ALL.iter().find(|(_, t)| *t == self).map_or("string", |(name, _)| name)
-    }
-
-    pub(crate) fn fits(self, json: &Json) -> bool {
-        match self {
-            JsonType::String => json.is_string(),
-            JsonType::Integer => {
-                json.is_i64() || json.is_u64() || json.as_f64().is_some_and(|f| f.fract() == 0.0)
-            }
-            JsonType::Number => json.is_number(),
-            JsonType::Boolean => json.is_boolean(),
-            JsonType::Array => json.is_array(),
-            JsonType::Object => json.is_object(),
-        }
-    }
-}
-
-/// Something secret that is handed out with a reply.
-#[derive(Debug)]
-pub(crate) struct Token {
-    pub(crate) name: Arc<str>,
-    pub(crate) make: Make,
-    /// Seconds.
-    pub(crate) lifetime: i64,
-}
-
-#[derive(Debug)]
-pub(crate) enum Make {
-    /// A JWT with these claims.
-    Claims(Template),
-    /// Random text, stored hashed.
-    Random(Recipe),
-}
-
-/// What an outcome answers.
-#[derive(Debug)]
-pub(crate) struct ReplyTemplate {
-    pub(crate) outcome: Outcome,
-    pub(crate) status: u16,
-    pub(crate) message: Arc<Template>,
-    pub(crate) headers: Vec<(http::HeaderName, Arc<Template>)>,
-    pub(crate) body: Arc<Template>,
-    pub(crate) sees: encode::Sees,
-    /// What the dry run points at when the reply as a whole is wrong.
-    pub(crate) at: std::ops::Range<usize>,
-}
-
-impl Contract {
-    /// Every outcome that this contract has a reply for.
-    pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
-        self.register.replies.iter().map(|r| &r.outcome)
-    }
-
-    /// Whether it has a field for proofs of work, and so hands out challenges.
-    pub fn takes_proofs(&self) -> bool {
-        self.register.fields.iter().any(Field::proves)
-    }
-}
-
-/// Where challenges for proofs of work are asked for, from the path at which a contract answers.
-pub fn challenge_path(path: &str) -> String {
-    format!("{}/challenge", path.trim_end_matches('/'))
-}
-
-impl Operation {
-    /// The path with the query string that is part of the match, as the file writes it.
-    pub fn path_and_query(&self) -> String {
-        if self.query.is_empty() {
-            return self.path.clone();
-        }
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.query).finish();
-        format!("{}?{query}", self.path)
-    }
-
-    pub(crate) fn reply(&self, outcome: &Outcome) -> &ReplyTemplate {
-        let own = self.replies.iter().find(|r| r.outcome == *outcome);
-        own.or_else(|| self.replies.iter().find(|r| r.outcome == Outcome::Failed))
-            .expect("a contract has a reply for every outcome, `failed` included")
-    }
-
-    /// Whether a collision is told apart from success anyway, so that a look-up before the hash reveals nothing new.
-    pub fn reveals_duplicates(&self) -> bool {
-        self.reply(&Outcome::Taken).status != self.reply(&Outcome::Created).status
-            || self.reply(&Outcome::Taken).body.source() != self.reply(&Outcome::Created).body.source()
-    }
-}
+pub(crate) use token::{Make, Token};

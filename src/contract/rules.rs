@@ -449,7 +449,7 @@ impl Speaker<'_> {
         let template =
             own.and_then(|s| s.message.as_ref()).or_else(|| catalogue.and_then(|s| s.message.as_ref()));
         let code = own.and_then(|s| s.code.clone()).or_else(|| catalogue.and_then(|s| s.code.clone()));
-        let shown = field.is_shown(self.operation);
+        let shown = self.operation.shows(field);
         let name = rule.and_then(|r| r.field.clone()).unwrap_or_else(|| field.name.clone());
         let message = match template {
             Some(template) => template.literal().map(str::to_owned).unwrap_or_else(|| {

@@ -9,7 +9,8 @@ use crate::clock::Clock;
 use crate::user::NewUser;
 use bytes::Bytes;
 use http::HeaderMap;
-use serde_json::json;
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
 
 /// A contract with these lines in `[register]`, these fields before the password, and these replies.
 pub(crate) fn text(words: &str, fields: &str, replies: &str) -> String {

@@ -108,7 +108,7 @@ impl Rehearsal<'_> {
     fn message(&mut self, field: &Field, template: &Template, limit: &Json) {
         let (contract, now) = (self.contract, circumstances());
         let operation = &contract.register;
-        let shown = field.is_shown(operation);
+        let shown = operation.shows(field);
         let mut values: Vec<Option<Json>> =
             vec![Some(value(field, "Ann")), Some(value(field, "\"x")), Some(json!("")), None];
         values.extend(odd_values().map(Some));

@@ -92,7 +92,6 @@ pub(super) fn complaint(
 ) -> FieldError {
     let catalogue = operation.says.get(demand);
     let code = rule.says.code.clone().or_else(|| catalogue.and_then(|s| s.code.clone()));
-    let shown = !field.secret || field.is_password() && operation.reveal.rejected_password;
     let message = match value.as_ref().and_then(Json::as_str) {
         Some(text) => text.to_owned(),
         None => format!("{} {demand}", field.name),
@@ -103,7 +102,7 @@ pub(super) fn complaint(
         message,
         limit: limit(rule, demand),
         sent: value.is_some(),
-        value: value.filter(|_| shown),
+        value: value.filter(|_| operation.shows(field)),
         outcome: Outcome::Invalid,
         proof: None,
     }
