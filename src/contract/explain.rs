@@ -1,6 +1,8 @@
 //! A request told step by step: what was read, what `clean` made of it, which rules ran and what became of them.
 
-use super::decode::{cleaned, read, unknown_members};
+use super::clean::cleaned;
+use super::decode::read;
+use super::fields::unknown_members;
 use super::rules::{self, Ran, Verdict};
 use super::{Circumstances, Contract, Fields, Media, Operation, Refusal, Request, Unknown};
 use crate::user::Meaning;

@@ -75,6 +75,11 @@ impl Contract {
     pub fn takes_proofs(&self) -> bool {
         self.register.fields.iter().any(Field::proves)
     }
+
+    /// The names of the deployment's secrets that this contract compares with.
+    pub fn secrets(&self) -> Vec<&str> {
+        self.register.fields.iter().flat_map(|f| &f.rules).filter_map(|r| r.secret.as_deref()).collect()
+    }
 }
 
 impl Operation {

@@ -6,15 +6,14 @@ mod twice;
 mod words;
 
 use super::complaint::{Complaint, Level};
-use super::decode::Fields;
-use super::encode::{
-    Circumstances, EncodeError, FieldError, Reply, Scene, claims_scene, created_scene, refused_scene, timed,
-};
+use super::encode::{claims_scene, created_scene, refused_scene, timed};
 use super::load::position;
-use super::rules::{Broken, Speaker, once};
+use super::rules::{Broken, Case, once};
 use super::samples::{circumstances, limit, mint, registered};
 use super::template::{Template, Trace};
-use super::{Contract, Make, Outcome, Rule};
+use super::{
+    Circumstances, Collect, Contract, EncodeError, FieldError, Fields, Make, Outcome, Reply, Rule, Scene,
+};
 use crate::user::Meaning;
 use minijinja::Value;
 use serde_json::Value as Json;
@@ -121,10 +120,10 @@ impl Rehearsal<'_> {
         let nothing = lists.first().map(Vec::as_slice).unwrap_or_default();
         self.refusal(outcome, None, nothing, Look::Branches);
         if *outcome == Outcome::Invalid {
-            let speaker = self.speaker(&plain.fields);
+            let case = self.case(&plain.fields);
             let all = lists.last().cloned().unwrap_or_default();
             let unknown = |name: &String| {
-                let unknown = speaker.unknown(name);
+                let unknown = case.unknown(name);
                 once(&self.contract.register, all.iter().cloned().chain([unknown]).collect())
             };
             let lists: Vec<_> = trials::unknown_names(self.contract).iter().map(unknown).collect();
@@ -186,7 +185,7 @@ impl Rehearsal<'_> {
         let singles = if sample.hostile { 1 } else { every.len() };
         let mut out: Vec<Vec<FieldError>> = every.iter().take(singles).map(|e| vec![e.clone()]).collect();
         let all = match self.contract.register.errors {
-            super::Collect::First => every.into_iter().take(1).collect(),
+            Collect::First => every.into_iter().take(1).collect(),
             _ => once(&self.contract.register, every),
         };
         out.push(all.iter().take(2).cloned().collect());
@@ -200,7 +199,7 @@ impl Rehearsal<'_> {
 
     fn every_error(&self, outcome: &Outcome, sample: &Sample) -> Vec<FieldError> {
         let operation = &self.contract.register;
-        let speaker = self.speaker(&sample.fields);
+        let case = self.case(&sample.fields);
         let leads = |rule: &Rule| match &rule.outcome {
             Some(own) => own == outcome || *own == Outcome::Invalid && *outcome == Outcome::Taken,
             None => matches!(outcome, Outcome::Invalid | Outcome::Taken),
@@ -209,7 +208,7 @@ impl Rehearsal<'_> {
         for (i, field) in operation.fields.iter().enumerate() {
             let input = sample.fields.inputs[i].as_ref();
             let mut say = |rule: Option<&Rule>, demand: &'static str, limit: Json| {
-                let mut error = speaker.say(field, rule, Broken::new(demand, limit), input);
+                let mut error = case.say(field, rule, Broken::new(demand, limit), input);
                 // A message may hold whatever the client wrote.
                 error.message = input.and_then(Json::as_str).map_or(error.message, str::to_owned);
                 out.push(error);
@@ -236,8 +235,8 @@ impl Rehearsal<'_> {
         out
     }
 
-    fn speaker<'s>(&'s self, fields: &'s Fields) -> Speaker<'s> {
-        Speaker { operation: &self.contract.register, fields, now: &self.now }
+    fn case<'c>(&'c self, fields: &'c Fields) -> Case<'c> {
+        Case { operation: &self.contract.register, fields, now: &self.now }
     }
 
     fn judge(&mut self, outcome: &Outcome, reply: Result<Reply, EncodeError>) {

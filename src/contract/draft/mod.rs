@@ -18,8 +18,7 @@ mod tree;
 
 pub use pasted::{Content, Exchange, PasteError, Pasted, everything, exchange, request};
 
-use super::encode::{Circumstances, Mint, Registered};
-use super::{Complaint, Contract, Level, Media, Request, load};
+use super::{Circumstances, Complaint, Contract, Level, Media, Mint, Registered, Request, load};
 use crate::user::{IdKind, Meaning};
 use bytes::Bytes;
 use file::{File, Part};

@@ -3,8 +3,8 @@
 use super::fields::template;
 use super::source::{Entry, Held, Item, Source, Table, Text};
 use super::{outcomes, vocabulary};
-use crate::contract::encode::Sees;
 use crate::contract::language::{self, nearest};
+use crate::contract::reply::Sees;
 use crate::contract::template::{Format, Names, Template};
 use crate::contract::{Field, Outcome, ReplyTemplate, Reveal};
 use std::collections::BTreeMap;

@@ -1,7 +1,7 @@
 //! What an operation reads: parameters, and one schema per media type.
 
 use super::Described;
-use crate::contract::decode::{clean, has_default};
+use crate::contract::clean::{clean, has_default};
 use crate::contract::describe::in_words;
 use crate::contract::place::{Place, Step};
 use crate::contract::samples::circumstances;

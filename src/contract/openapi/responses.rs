@@ -2,8 +2,7 @@
 //! schema that is read off all samples.
 
 use super::Described;
-use crate::contract::Outcome;
-use crate::contract::encode::Reply;
+use crate::contract::{Outcome, Reply};
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeMap;

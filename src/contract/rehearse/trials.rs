@@ -1,7 +1,7 @@
 //! The values with which a contract is tried.
 
 use super::Look;
-use crate::contract::decode::Fields;
+use crate::contract::fields::Fields;
 use crate::contract::place::{Place, Step};
 use crate::contract::template::UseKind;
 use crate::contract::{Contract, Field, JsonType, Operation, Unknown};

@@ -2,9 +2,10 @@
 
 use super::trials::{odd_values, value};
 use super::{Rehearsal, advice, circumstances, limit};
-use crate::contract::decode::{Fields, clean_scene};
+use crate::contract::clean::clean_scene;
+use crate::contract::fields::{Fields, shown_inputs};
 use crate::contract::load::position;
-use crate::contract::rules::{Said, check_scene, hidden, message_scene, shown_inputs};
+use crate::contract::rules::{Said, check_scene, hidden, message_scene};
 use crate::contract::template::{Expr, Template, Trace, seen};
 use crate::contract::{Field, Says};
 use minijinja::Value;

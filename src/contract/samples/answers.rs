@@ -2,9 +2,7 @@
 
 use super::request::Draft;
 use super::{circumstances, complaint, mint, registered};
-use crate::contract::decode::Refusal;
-use crate::contract::encode::{Circumstances, Reply, Scene};
-use crate::contract::{Contract, Outcome, rules};
+use crate::contract::{Circumstances, Contract, Outcome, Refusal, Reply, Scene, rules};
 use crate::user::Meaning;
 use serde_json::{Value as Json, json};
 

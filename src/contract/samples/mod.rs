@@ -12,9 +12,9 @@ mod values;
 pub(super) use answers::{Answer, answers};
 pub use request::{Example, example_request};
 
-use super::decode::Secrets;
-use super::encode::{Circumstances, FieldError, Mint, Registered};
-use super::{Contract, Field, JsonType, Operation, Outcome, Rule};
+use super::{
+    Circumstances, Contract, Field, FieldError, JsonType, Mint, Operation, Outcome, Registered, Rule, Secrets,
+};
 use crate::user::IdKind;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

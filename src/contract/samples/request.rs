@@ -2,10 +2,9 @@
 
 use super::values::candidates;
 use super::{circumstances, secrets};
-use crate::contract::decode::{self, Fields};
-use crate::contract::encode::Circumstances;
+use crate::contract::clean::clean;
 use crate::contract::place::{Place, dig, put};
-use crate::contract::{Contract, Field, Media, rules};
+use crate::contract::{Circumstances, Contract, Field, Fields, Media, rules};
 use crate::user::NewUser;
 use http::HeaderName;
 use percent_encoding::{AsciiSet, CONTROLS};
@@ -163,7 +162,7 @@ impl<'c> Draft<'c> {
                 Place::Body(steps) => dig(&body, steps).cloned(),
                 _ => value.clone(),
             };
-            decode::clean(field, &mut input, &self.now);
+            clean(field, &mut input, &self.now);
             inputs.push(input);
         }
         Fields { inputs, body }

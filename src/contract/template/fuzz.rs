@@ -4,9 +4,9 @@
 //! Short by default; `VESTIBULE_FUZZ=3000000 cargo test --release --lib fuzz` tries as many templates.
 
 use super::*;
-use crate::contract::encode::{Registered, Scene, created_scene, refused_scene};
+use crate::contract::encode::{created_scene, refused_scene};
 use crate::contract::tests::{circumstances, mint};
-use crate::contract::{Contract, FieldError, Fields, Outcome, load};
+use crate::contract::{Contract, FieldError, Fields, Outcome, Registered, Scene, load};
 use serde_json::{Value as Json, json};
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,89 @@
+//! What the fields of a decoded request stand for: the account that is asked for, what only one account may have, the
+//! proof of work; and what of them is kept.
+
+use super::fields::{Fields, echo, unknown_members};
+use super::guard;
+use super::operation::{Contract, Unknown};
+use super::request::Request;
+use crate::user::{Meaning, Submitted};
+use serde_json::{Map, Value as Json};
+use zeroize::Zeroizing;
+
+impl Contract {
+    /// What the fields mean; the rest of the body too, when the contract keeps it.
+    pub fn submitted(&self, fields: &Fields) -> Submitted {
+        let mut out = Submitted::default();
+        for (field, input) in self.register.fields.iter().zip(&fields.inputs) {
+            let Some(meaning) = &field.into else { continue };
+            let Some(value) = input.as_ref().filter(|v| !v.is_null()) else { continue };
+            let text = || value.as_str().map(str::to_owned);
+            match meaning {
+                Meaning::Email => out.email = text(),
+                Meaning::Username => out.username = text(),
+                Meaning::Password => out.password = text(),
+                Meaning::Name => out.name = text(),
+                Meaning::FirstName => out.first_name = text(),
+                Meaning::LastName => out.last_name = text(),
+                Meaning::Id => out.id = text().filter(|id| !id.is_empty()),
+                Meaning::Extra(name) => drop(out.extra.insert(name.clone(), value.clone())),
+            }
+        }
+        if self.register.unknown == Unknown::Keep {
+            let kept = unknown_members(&self.register, &fields.body)
+                .filter(|(key, value)| self.may_keep(key, value, out.password.as_deref()));
+            for (key, value) in kept {
+                out.extra.entry(key).or_insert_with(|| value.clone());
+            }
+        }
+        out
+    }
+
+    /// Neither a privilege nor a password is kept under a name that the contract does not know.
+    fn may_keep(&self, key: &str, value: &Json, password: Option<&str>) -> bool {
+        let copy = value.is_string() && value.as_str() == password;
+        !copy && !guard::is_privilege(key) && !guard::is_password(key)
+    }
+
+    /// The unique claims that these fields will make: kinds and values, for an early look-up. Only values whose
+    /// normalised form is the value itself are listed here; addresses and names are claimed by their own types.
+    pub fn unique_extras(&self, fields: &Fields) -> Vec<(String, String)> {
+        let unique = self.register.fields.iter().zip(&fields.inputs);
+        unique
+            .filter(|(field, _)| {
+                matches!(field.into, Some(Meaning::Extra(_))) && field.rules.iter().any(|r| r.unique)
+            })
+            .filter_map(|(field, input)| {
+                let value = match input.as_ref()? {
+                    Json::Null => return None,
+                    Json::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                Some((field.into.as_ref()?.to_string(), value))
+            })
+            .collect()
+    }
+
+    /// What was sent as a proof of work.
+    pub fn proof<'f>(&self, fields: &'f Fields) -> Option<&'f str> {
+        let mut pairs = self.register.fields.iter().zip(&fields.inputs);
+        pairs.find(|(field, _)| field.proves()).and_then(|(_, input)| input.as_ref()?.as_str())
+    }
+
+    /// What is still needed once everything was understood: the fields, and of the body only what replies show. A request
+    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was.
+    pub fn kept(&self, fields: Fields) -> Fields {
+        let empty = || Json::Object(Map::new());
+        let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
+        Fields { body, ..fields }
+    }
+
+    /// What a client wrote as one text, the same whenever the same is written again: the whole body, and the fields
+    /// that come from elsewhere. The spacing of JSON and the boundary of a multipart body make no difference. The
+    /// password is in it.
+    pub fn written(&self, request: Request<'_>, fields: &Fields) -> Zeroizing<String> {
+        let elsewhere = self.register.fields.iter();
+        let elsewhere = elsewhere.map(|field| request.beside_body(&field.from).unwrap_or_default());
+        let elsewhere: Json = elsewhere.collect();
+        Zeroizing::new(format!("{}{elsewhere}", fields.body))
+    }
+}
