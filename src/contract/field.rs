@@ -104,6 +104,19 @@ impl Rule {
         ];
         language::DEMANDS.iter().zip(made).filter(|(_, made)| *made).map(|(name, _)| *name)
     }
+
+    /// A demand's own parameter.
+    pub(crate) fn limit(&self, demand: &str) -> Json {
+        match demand {
+            "type" => self.json_type.map_or("string", JsonType::name).into(),
+            "enum" => self.one_of.clone().unwrap_or_default().into(),
+            "min_length" => self.min_length.unwrap_or(1).into(),
+            "max_length" => self.max_length.unwrap_or(1).into(),
+            "pattern" => self.patterns.first().map_or("", |p| p.as_str()).into(),
+            "format" => self.format.unwrap_or("email").into(),
+            _ => Json::Null,
+        }
+    }
 }
 
 /// What a rule says when it is broken.

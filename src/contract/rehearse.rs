@@ -9,7 +9,7 @@ use super::complaint::{Complaint, Level};
 use super::encode::{claims_scene, created_scene, refused_scene, timed};
 use super::load::position;
 use super::rules::{Broken, Case, once};
-use super::samples::{circumstances, limit, mint, registered};
+use super::samples::{circumstances, mint, registered};
 use super::template::{Template, Trace};
 use super::{
     Circumstances, Collect, Contract, EncodeError, FieldError, Fields, Make, Outcome, Reply, Rule, Scene,
@@ -20,7 +20,7 @@ use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
-use trials::{Sample, odd_values};
+use trials::{Look, Sample, odd_values};
 pub(super) use twice::twice;
 
 /// Runs the contract dry and complains about whatever does not work.
@@ -40,17 +40,6 @@ pub(super) fn rehearse(contract: &Contract, file: &str) -> Vec<Complaint> {
     run.replies();
     run.unentered();
     run.complaints
-}
-
-/// What a rehearsed reply is looked at for.
-#[derive(Clone, Copy, PartialEq)]
-enum Look {
-    /// Whether it can be written.
-    Answer,
-    /// Also which branches it enters.
-    Branches,
-    /// Also whether a list stands inside text: every value is of its type, so the contract's author meant it.
-    Strict,
 }
 
 struct Rehearsal<'r> {
@@ -215,7 +204,7 @@ impl Rehearsal<'_> {
             };
             for rule in field.rules.iter().filter(|r| leads(r)) {
                 for demand in rule.demands().filter(|d| (*d == "unique") == (*outcome == Outcome::Taken)) {
-                    say(Some(rule), demand, limit(rule, demand));
+                    say(Some(rule), demand, rule.limit(demand));
                 }
             }
             let first = field.rules.first().filter(|r| leads(r));

@@ -9,11 +9,11 @@ mod tokens;
 mod vocabulary;
 
 use super::complaint::{Complaint, Level};
-use super::language::{self, Word};
+use super::language;
 use super::{Collect, Contract, Media, Operation, Reveal, Unknown, rehearse};
 use crate::user::IdKind;
 pub(super) use source::position;
-use source::{Entry, Source, Table};
+use source::{Source, Table};
 use std::collections::BTreeSet;
 
 /// What a file came to: the contract, unless a complaint is an error, and all complaints in file order.
@@ -162,14 +162,4 @@ fn reveal(source: &mut Source<'_>, table: &Table) -> Reveal {
         source.warning("this contract makes an exception to secrecy", item.span.clone(), what);
     }
     reveal
-}
-
-/// The words of [`language::REGISTER`] by name, for telling outcomes apart from words.
-fn is_word(name: &str, words: &'static [Word]) -> bool {
-    language::find(words, name).is_some()
-}
-
-/// The entries of a table that are not words: outcomes.
-fn outcomes(table: &Table) -> impl Iterator<Item = &Entry> {
-    table.entries.iter().filter(|entry| !is_word(&entry.key, language::REGISTER))
 }

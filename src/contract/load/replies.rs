@@ -2,7 +2,7 @@
 
 use super::fields::template;
 use super::source::{Entry, Held, Item, Source, Table, Text};
-use super::{outcomes, vocabulary};
+use super::vocabulary;
 use crate::contract::language::{self, nearest};
 use crate::contract::reply::Sees;
 use crate::contract::template::{Format, Names, Template};
@@ -46,6 +46,11 @@ pub(super) fn replies(
         compiled: BTreeMap::new(),
     };
     all.filter_map(|outcome| builder.reply(source, outcome)).collect()
+}
+
+/// The entries of a table that are not words: outcomes.
+fn outcomes(table: &Table) -> impl Iterator<Item = &Entry> {
+    table.entries.iter().filter(|entry| language::find(language::REGISTER, &entry.key).is_none())
 }
 
 /// The names of their own that rules lead to.

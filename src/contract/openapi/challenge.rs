@@ -1,6 +1,7 @@
 //! Where challenges for proofs of work are handed out.
 
-use super::{Described, id, request, responses};
+use super::described::{Described, id};
+use super::{request, responses};
 use serde_json::{Value as Json, json};
 
 /// `GET PATH/challenge`.

@@ -5,32 +5,16 @@
 //! become one operation.
 
 mod challenge;
+mod described;
 mod request;
 mod responses;
 
+use super::challenge_path;
 use super::describe::curl;
-use super::samples::{Answer, Example, answers, example_request};
-use super::{Contract, challenge_path};
+use super::samples::{answers, example_request};
+pub use described::Endpoint;
+use described::{Described, id};
 use serde_json::{Map, Value as Json, json};
-
-/// A contract and where it is mounted.
-#[derive(Debug, Clone, Copy)]
-pub struct Endpoint<'e> {
-    /// The name under which it is listed; the operation's id is made of it.
-    pub name: &'e str,
-    /// The whole path, prefix included, without a query string.
-    pub path: &'e str,
-    /// The contract.
-    pub contract: &'e Contract,
-}
-
-/// An endpoint with what it takes and answers.
-struct Described<'e> {
-    endpoint: Endpoint<'e>,
-    example: Example,
-    answers: Vec<Answer>,
-    curl: String,
-}
 
 /// The OpenAPI 3.1.1 document of a server at `base_url`. The same contracts make the same text.
 pub fn openapi(mounted: &[Endpoint<'_>], base_url: &str) -> Json {
@@ -85,11 +69,6 @@ fn operation(here: &[&Described<'_>]) -> Json {
     let sample = |d: &&Described<'_>| json!({ "lang": "Shell", "label": d.endpoint.name, "source": d.curl });
     out.insert("x-codeSamples".to_owned(), here.iter().map(sample).collect());
     out.into()
-}
-
-fn id(verb: &str, names: &str) -> String {
-    let word = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
-    format!("{verb}_{names}").chars().map(word).collect()
 }
 
 fn title<'d>(described: &Described<'d>) -> &'d str {

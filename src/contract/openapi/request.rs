@@ -1,6 +1,6 @@
 //! What an operation reads: parameters, and one schema per media type.
 
-use super::Described;
+use super::described::Described;
 use crate::contract::clean::{clean, has_default};
 use crate::contract::describe::in_words;
 use crate::contract::place::{Place, Step};

@@ -1,7 +1,7 @@
 //! What an operation answers: one response per status, with an example of every outcome that answers with it, and a
 //! schema that is read off all samples.
 
-use super::Described;
+use super::described::Described;
 use crate::contract::{Outcome, Reply};
 use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value as Json, json};

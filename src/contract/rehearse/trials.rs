@@ -1,6 +1,5 @@
 //! The values with which a contract is tried.
 
-use super::Look;
 use crate::contract::fields::Fields;
 use crate::contract::place::{Place, Step};
 use crate::contract::template::UseKind;
@@ -23,6 +22,17 @@ const HOSTILE: [&str; 10] = [
     "é; x=\"y\", z",
     "",
 ];
+
+/// What a rehearsed reply is looked at for.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Look {
+    /// Whether it can be written.
+    Answer,
+    /// Also which branches it enters.
+    Branches,
+    /// Also whether a list stands inside text: every value is of its type, so the contract's author meant it.
+    Strict,
+}
 
 /// One set of sample values.
 pub(super) struct Sample {

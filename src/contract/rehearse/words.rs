@@ -1,7 +1,7 @@
 //! The dry run of what stands in fields and rules: `clean`, `if`, `check`, messages.
 
 use super::trials::{odd_values, value};
-use super::{Rehearsal, advice, circumstances, limit};
+use super::{Rehearsal, advice, circumstances};
 use crate::contract::clean::clean_scene;
 use crate::contract::fields::{Fields, shown_inputs};
 use crate::contract::load::position;
@@ -99,7 +99,7 @@ impl Rehearsal<'_> {
                     let says = [Some(&rule.says), contract.register.says.get(demand)];
                     let template = says.into_iter().flatten().find_map(|s: &Says| s.message.as_ref());
                     if let Some(template) = template {
-                        self.message(field, template, &limit(rule, demand));
+                        self.message(field, template, &rule.limit(demand));
                     }
                 }
             }

@@ -1,8 +1,10 @@
 //! Every outcome's answers: to the example, and to the example broken in every way that a rule notices.
 
+use super::deployment::{circumstances, mint, registered};
 use super::request::Draft;
-use super::{circumstances, complaint, mint, registered};
-use crate::contract::{Circumstances, Contract, Outcome, Refusal, Reply, Scene, rules};
+use crate::contract::{
+    Circumstances, Contract, Field, FieldError, Operation, Outcome, Refusal, Reply, Rule, Scene, rules,
+};
 use crate::user::Meaning;
 use serde_json::{Value as Json, json};
 
@@ -113,13 +115,8 @@ fn plain(contract: &Contract, outcome: &Outcome, now: &Circumstances) -> Option<
     let operation = &contract.register;
     let rules = operation.fields.iter().flat_map(|f| f.rules.iter().map(move |rule| (f, rule)));
     let leading = rules.into_iter().find(|(_, rule)| rule.outcome.as_ref() == Some(outcome));
-    let errors = leading.and_then(|(field, rule)| {
-        let mut error = complaint(operation, field, rule, rule.demands().next()?, None);
-        if let Some(message) = rule.says.message.as_ref().filter(|m| m.literal().is_some()) {
-            error.message = message.source().to_owned();
-        }
-        Some(error)
-    });
+    let errors =
+        leading.and_then(|(field, rule)| Some(complaint(operation, field, rule, rule.demands().next()?)));
     let scene = Scene {
         errors: errors.as_slice(),
         reason: if *outcome == Outcome::Malformed { "expected value at line 1 column 11" } else { "" },
@@ -127,4 +124,21 @@ fn plain(contract: &Contract, outcome: &Outcome, now: &Circumstances) -> Option<
         ..Scene::default()
     };
     contract.refusal(outcome, scene, now).ok()
+}
+
+/// The complaint of one demand, in the words that its rule uses where it does not look at the request.
+fn complaint(operation: &Operation, field: &Field, rule: &Rule, demand: &'static str) -> FieldError {
+    let catalogue = operation.says.get(demand);
+    let code = rule.says.code.clone().or_else(|| catalogue.and_then(|s| s.code.clone()));
+    let message = rule.says.message.as_ref().filter(|m| m.literal().is_some());
+    FieldError {
+        field: rule.field.clone().unwrap_or_else(|| field.name.clone()),
+        code: code.unwrap_or_else(|| demand.into()),
+        message: message.map_or_else(|| format!("{} {demand}", field.name), |m| m.source().to_owned()),
+        limit: rule.limit(demand),
+        sent: false,
+        value: None,
+        outcome: Outcome::Invalid,
+        proof: None,
+    }
 }

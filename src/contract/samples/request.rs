@@ -1,7 +1,7 @@
 //! A request that the contract takes: plausible values, exchanged one by one until no rule refuses them.
 
+use super::deployment::{circumstances, secrets};
 use super::values::candidates;
-use super::{circumstances, secrets};
 use crate::contract::clean::clean;
 use crate::contract::place::{Place, dig, put};
 use crate::contract::{Circumstances, Contract, Field, Fields, Media, rules};

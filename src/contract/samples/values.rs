@@ -1,7 +1,7 @@
 //! What is plausible for a field: by its format, its meaning, its name and its rules, the most telling first.
 
+use super::deployment::secret;
 use super::pattern::matching;
-use super::secret;
 use crate::contract::template::UseKind;
 use crate::contract::{Field, JsonType};
 use serde_json::{Value as Json, json};

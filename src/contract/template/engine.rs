@@ -1,6 +1,6 @@
 //! The expression engine: MiniJinja with exactly the filters, tests and functions of the contract language.
 
-use super::values::{Absent, Hidden, Lazy, Room, Time};
+use super::values::{Absent, Room, Time};
 use super::write;
 use crate::contract::language::duration;
 use jiff::tz::TimeZone;
@@ -277,19 +277,6 @@ fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &s
     patterns.insert(pattern.to_owned(), regex.clone());
     drop(patterns);
     Ok(regex.is_match(text))
-}
-
-/// Whether a value must never be written whole.
-pub(super) fn unwritable(value: &Value) -> Option<String> {
-    if let Some(room) = value.downcast_object_ref::<Room>() {
-        return Some(format!("`{}` is not a value: name one of its members", room.name));
-    }
-    value.downcast_object_ref::<Hidden>().map(|_| "this value is never written".to_owned())
-}
-
-/// Tokens and random values become what they are when they are first written.
-pub(super) fn forced(value: &Value) -> Option<&Value> {
-    value.downcast_object_ref::<Lazy>().map(Lazy::force)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! stands inside a tag is a MiniJinja expression. Quotes decide: bare, `{{ x }}` writes a JSON value; inside quotes
 //! it writes escaped text.
 
+mod bad;
 mod engine;
 #[cfg(test)]
 mod fuzz;
@@ -16,8 +17,8 @@ mod scan;
 mod values;
 mod write;
 
+pub(crate) use bad::Bad;
 pub(crate) use names::{Names, Shape};
-pub(crate) use parse::Bad;
 pub(crate) use render::{RenderError, Trace};
 pub(crate) use scan::{Expr, UseKind};
 pub(crate) use values::{Absent, Hidden, Lazy, Name, Room, Time, from_json, seen};
@@ -62,16 +63,6 @@ impl Template {
         } else {
             Err(bad)
         }
-    }
-
-    /// Writes the template with the names that `scene` (a room) has.
-    pub(crate) fn render(&self, scene: &Value) -> Result<String, RenderError> {
-        render::render(self, scene, None)
-    }
-
-    /// The same, noting which branches were entered.
-    pub(crate) fn rehearse(&self, scene: &Value, trace: &mut Trace) -> Result<String, RenderError> {
-        render::render(self, scene, Some(trace))
     }
 
     /// The same template, from the literal at `origin` of the contract file.

@@ -1,7 +1,8 @@
 //! Which names a template or expression may use where it stands, and the complaints about those it may not.
 
+use super::bad::Bad;
 use super::engine::{FILTERS, FUNCTIONS, TESTS};
-use super::parse::{Bad, Branch, Condition, Node, Otherwise};
+use super::parse::{Branch, Condition, Node, Otherwise};
 use super::scan::{Expr, Use, UseKind};
 use crate::contract::language::{self, nearest};
 use crate::user::Meaning;

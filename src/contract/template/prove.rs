@@ -4,8 +4,9 @@
 //! each `{{ }}` is known to stand where a value fits, or inside a string. The one correlation that is tracked is
 //! `{% if not loop.last %}`, because the usual way to write separators depends on it.
 
+use super::bad::Bad;
 use super::json::{Automaton, Fault};
-use super::parse::{Bad, Branch, Condition, Node};
+use super::parse::{Branch, Condition, Node};
 use std::collections::BTreeSet;
 use std::ops::Range;
 

@@ -47,11 +47,19 @@ pub(crate) struct Trace {
     pub(crate) entered: BTreeSet<usize>,
 }
 
-pub(super) fn render(
-    template: &Template,
-    scene: &Value,
-    trace: Option<&mut Trace>,
-) -> Result<String, RenderError> {
+impl Template {
+    /// Writes the template with the names that `scene` (a room) has.
+    pub(crate) fn render(&self, scene: &Value) -> Result<String, RenderError> {
+        render(self, scene, None)
+    }
+
+    /// The same, noting which branches were entered.
+    pub(crate) fn rehearse(&self, scene: &Value, trace: &mut Trace) -> Result<String, RenderError> {
+        render(self, scene, Some(trace))
+    }
+}
+
+fn render(template: &Template, scene: &Value, trace: Option<&mut Trace>) -> Result<String, RenderError> {
     if template.source.trim().is_empty() {
         return Ok(String::new());
     }

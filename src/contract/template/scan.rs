@@ -1,8 +1,8 @@
 //! Expressions: compiled once, and scanned for every name, filter, test and function they use, with positions, so
 //! that a misspelt one is a mistake in the file and never a rule that fails open.
 
+use super::bad::Bad;
 use super::engine::ENGINE;
-use super::parse::Bad;
 use minijinja::Expression;
 use std::ops::Range;
 

@@ -201,3 +201,16 @@ pub(crate) fn from_json(json: &Json) -> Value {
 pub(crate) fn seen(json: Option<&Json>) -> Value {
     json.map_or_else(|| Value::from_object(Absent), from_json)
 }
+
+/// Whether a value must never be written whole.
+pub(super) fn unwritable(value: &Value) -> Option<String> {
+    if let Some(room) = value.downcast_object_ref::<Room>() {
+        return Some(format!("`{}` is not a value: name one of its members", room.name));
+    }
+    value.downcast_object_ref::<Hidden>().map(|_| "this value is never written".to_owned())
+}
+
+/// Tokens and random values become what they are when they are first written.
+pub(super) fn forced(value: &Value) -> Option<&Value> {
+    value.downcast_object_ref::<Lazy>().map(Lazy::force)
+}

@@ -1,8 +1,7 @@
 //! One value, written in one of four ways.
 
-use super::engine::{forced, unwritable};
 use super::json::escape_into;
-use super::values::Absent;
+use super::values::{Absent, forced, unwritable};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::fmt::Write as _;
