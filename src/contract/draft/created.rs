@@ -3,15 +3,14 @@
 mod headers;
 mod tokens;
 
+use super::caution::Caution;
 use super::fields::{FieldDraft, meaning_of};
 use super::guess::{self, When, folded};
 use super::pasted::{Content, Pasted};
+use super::token::{TokenDraft, bearer, is_lifetime, whole};
 use super::tree::{Node, Piece, plain, replaced};
-use super::{Caution, short};
 use crate::user::Meaning;
 use serde_json::Value as Json;
-pub(super) use tokens::{Make, TokenDraft};
-use tokens::{bearer, is_lifetime, whole};
 
 /// What the created example came to.
 #[derive(Debug, Clone, Default)]
@@ -283,6 +282,15 @@ impl Reader<'_> {
 pub(super) fn is_request_id(key: &str) -> bool {
     let folded = folded(key);
     ["requestid", "traceid", "correlationid"].iter().any(|name| folded.contains(name))
+}
+
+/// A value in a remark: shortened, on one line.
+fn short(value: &Json) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(48) {
+        Some((at, _)) => format!("{}..", &text[..at]),
+        None => text,
+    }
 }
 
 fn as_text(json: &Json) -> String {

@@ -1,27 +1,18 @@
 //! The proposal as a file.
 
+use super::caution::{Caution, Cautions, Part};
 use super::created::{Body, Created, created};
 use super::errors::{Context, Folded, Told, fold};
+use super::examples::Examples;
 use super::fields::{FieldDraft, fields, meaning_of};
 use super::lessons::learn;
 use super::pasted::{Content, Exchange, Pasted};
 use super::toml::{body, comments, field_lines, headers, line, said, token_lines, toml};
 use super::tree::{Node, Piece, plain};
-use super::{Caution, Cautions, Examples};
 use crate::contract::place::{Place, dig};
 use crate::contract::{Media, Outcome};
 use crate::user::Meaning;
 use serde_json::{Map, Value as Json, json};
-
-/// A part of the file, which can be proposed with more caution than the others.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Part {
-    Head,
-    Created,
-    Invalid,
-    Taken,
-    Default,
-}
 
 /// Everything that the file will say.
 pub(super) struct File<'e> {

@@ -1,7 +1,6 @@
 //! What somebody pastes: JSON, or a whole HTTP message as `curl -i` prints it, or several of these between lines of
 //! `---`.
 
-use super::Examples;
 use crate::contract::body::{self, Malformed, Media};
 use bytes::Bytes;
 use serde_json::Value as Json;
@@ -66,7 +65,7 @@ impl Pasted {
         }
     }
 
-    fn is_request(&self) -> bool {
+    pub(super) fn is_request(&self) -> bool {
         self.target.is_some()
     }
 }
@@ -107,41 +106,8 @@ pub async fn exchange(text: &str) -> Result<Exchange, PasteError> {
     Ok(Exchange { request, reply })
 }
 
-/// Reads everything at once: a request, then the replies, between lines of `---`. Whole replies are told apart by
-/// their statuses; bare ones are `created`, `invalid` and `taken` in turn.
-///
-/// # Errors
-/// See [`PasteError`].
-pub async fn everything(text: &str) -> Result<Examples, PasteError> {
-    let blocks = blocks(text);
-    let (first, rest) = blocks.split_first().ok_or(PasteError::Nothing)?;
-    let mut out = Examples { request: Some(request(first).await?), ..Examples::default() };
-    let mut asked = out.request.clone();
-    for block in rest {
-        let pasted = message(block).await?;
-        if pasted.is_request() {
-            asked = Some(pasted);
-            continue;
-        }
-        let again = out.created.is_some()
-            && asked.as_ref().map(|a| &a.content) == out.request.as_ref().map(|r| &r.content);
-        let slot = match pasted.status {
-            Some(200..300) => &mut out.created,
-            Some(409) => &mut out.taken,
-            Some(_) if again && asked.is_some() || out.invalid.is_some() => &mut out.taken,
-            None if out.created.is_none() => &mut out.created,
-            None if out.invalid.is_some() => &mut out.taken,
-            _ => &mut out.invalid,
-        };
-        if slot.is_none() {
-            *slot = Some(Exchange { request: asked.take(), reply: pasted });
-        }
-    }
-    Ok(out)
-}
-
 /// The parts between lines of `---`; lines at the top that begin with `#` are remarks.
-fn blocks(text: &str) -> Vec<&str> {
+pub(super) fn blocks(text: &str) -> Vec<&str> {
     let remarks: usize = text.split_inclusive('\n').take_while(|l| l.starts_with('#')).map(str::len).sum();
     let mut out = Vec::new();
     let (mut start, mut at) = (remarks, remarks);
@@ -157,7 +123,7 @@ fn blocks(text: &str) -> Vec<&str> {
     out
 }
 
-async fn message(block: &str) -> Result<Pasted, PasteError> {
+pub(super) async fn message(block: &str) -> Result<Pasted, PasteError> {
     let block = block.trim_start_matches(['\r', '\n']);
     let first = block.lines().next().unwrap_or_default().trim();
     let words: Vec<&str> = first.split_whitespace().collect();
@@ -255,23 +221,6 @@ mod tests {
         assert_eq!(exchange.reply.tree(), Some(&json!({ "id": 1 })));
         let empty = super::exchange("HTTP/1.1 204 No Content\n").await.unwrap();
         assert_eq!((empty.reply.status, empty.reply.content), (Some(204), Content::Empty));
-    }
-
-    #[tokio::test]
-    async fn replies_are_told_apart_by_their_statuses_or_by_their_order() {
-        let bare = everything("{\"a\":1}\n---\n{\"b\":2}\n---\n{\"c\":3}\n---\n{\"d\":4}\n").await.unwrap();
-        let tree = |e: &Option<Exchange>| e.as_ref().and_then(|e| e.reply.tree().cloned());
-        assert_eq!(tree(&bare.taken), Some(json!({ "d": 4 })));
-        let post = "POST /u HTTP/1.1\n\n";
-        let whole = format!(
-            "{post}{{\"a\":1}}\n---\nHTTP/1.1 201 Created\n\n{{\"id\":1}}\n---\n{post}{{\"a\":1}}\n---\nHTTP/1.1 422 X\n\n{{\"e\":1}}\n---\n{post}{{}}\n---\nHTTP/1.1 400 Bad Request\n\n{{\"f\":1}}\n"
-        );
-        let whole = everything(&whole).await.unwrap();
-        assert_eq!(
-            (tree(&whole.taken), tree(&whole.invalid)),
-            (Some(json!({ "e": 1 })), Some(json!({ "f": 1 })))
-        );
-        assert_eq!(tree(&whole.created), Some(json!({ "id": 1 })));
     }
 
     #[tokio::test]

@@ -1,6 +1,8 @@
+use super::examples::scrubbed;
 use super::*;
 use crate::contract::shipped;
 use proptest::prelude::*;
+use serde_json::Value as Json;
 use std::path::Path;
 
 async fn started(request: &str, created: &str, invalid: &str, taken: &str) -> Draft {

@@ -1,7 +1,7 @@
 //! Writing TOML as the shipped contracts are written: remarks behind a line where there is room, bodies as literals.
 
-use super::created::{Make, TokenDraft};
 use super::fields::{FieldDraft, RuleDraft};
+use super::token::{Make, TokenDraft};
 use crate::user::Meaning;
 use serde_json::Value as Json;
 

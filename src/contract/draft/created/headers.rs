@@ -1,11 +1,11 @@
 //! The headers of a created reply that clients may look at.
 
-use super::super::Caution;
+use super::super::caution::Caution;
 use super::super::guess;
 use super::super::pasted::Pasted;
+use super::super::token::bearer;
 use super::super::tree::plain;
 use super::Reader;
-use super::tokens::bearer;
 
 /// Headers that the server, a proxy or the connection sets.
 const OWN: [&str; 14] = [

@@ -1,30 +1,12 @@
 //! The tokens of a created reply: JWTs, random texts and cookies, and how long they live.
 
-use super::super::Caution;
+use super::super::caution::Caution;
 use super::super::guess::{self, folded};
 use super::super::pasted::Pasted;
+use super::super::token::{Make, TokenDraft, bearer, is_lifetime, whole};
 use super::super::tree::Node;
 use super::{Reader, as_text};
 use serde_json::{Map, Value as Json};
-
-/// A token on its way into the file.
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::contract::draft) struct TokenDraft {
-    pub(in crate::contract::draft) name: String,
-    /// A JWT's claims, or a recipe.
-    pub(in crate::contract::draft) make: Make,
-    /// As `lifetime` holds it.
-    pub(in crate::contract::draft) lifetime: Option<String>,
-    pub(in crate::contract::draft) note: String,
-    /// What the example shows.
-    pub(super) text: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(in crate::contract::draft) enum Make {
-    Claims(Node),
-    Random(String),
-}
 
 impl Reader<'_> {
     /// First of all the tokens, so that everything that is about them finds them.
@@ -122,25 +104,4 @@ impl Reader<'_> {
             token.lifetime = Some(said.unwrap_or_else(|| "1h".to_owned()));
         }
     }
-}
-
-/// A token without its scheme.
-pub(super) fn bearer(text: &str) -> (&str, &str) {
-    ["Bearer ", "bearer ", "JWT ", "Token "]
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme).map(|rest| (&text[..scheme.len()], rest)))
-        .unwrap_or(("", text))
-}
-
-pub(super) fn is_lifetime(key: &str) -> bool {
-    let folded = folded(key);
-    ["expiresin", "expirein", "expirationtime", "ttl", "maxage", "lifetime", "tokenlifetime"]
-        .contains(&folded.as_str())
-        || folded.ends_with("expiresin")
-}
-
-/// A number of seconds that a token could live.
-pub(super) fn whole(value: &Json) -> Option<i64> {
-    let seconds = value.as_i64().or_else(|| value.as_str()?.parse().ok())?;
-    (1..=400 * 86_400).contains(&seconds).then_some(seconds)
 }

@@ -1,0 +1,125 @@
+//! A draft, asked its own example.
+
+use super::examples::Examples;
+use super::pasted::{Content, Pasted};
+use crate::contract::{Circumstances, Contract, Media, Mint, Registered, Request};
+use crate::user::IdKind;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue};
+use serde_json::{Value as Json, json};
+use std::sync::Arc;
+
+/// What a draft answers to its own example.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tried {
+    /// There is no example to try.
+    Not,
+    /// `created`, and where that differs from the example in its keys or its types.
+    Created(Vec<String>),
+    /// Another outcome, and the messages.
+    Refused(String, Vec<String>),
+}
+
+/// Sends the example request to the draft.
+pub(super) async fn tried(contract: &Contract, examples: &Examples) -> Tried {
+    let Some(request) = examples.asked() else { return Tried::Not };
+    let Some((media, body)) = bytes(request) else { return Tried::Not };
+    let mut headers = HeaderMap::new();
+    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
+    let now = circumstances(contract);
+    let query = contract.register.path_and_query();
+    let query = query.split_once('?').map(|(_, query)| query);
+    let fields = match contract.decode(Request { query, headers: &headers, body: &body }, &now).await {
+        Ok(fields) => fields,
+        Err(refusal) => {
+            let messages = refusal.errors.into_iter().map(|e| e.message).collect();
+            return Tried::Refused(refusal.outcome.to_string(), messages);
+        }
+    };
+    let Some(expected) = examples.created.as_ref().and_then(|e| e.reply.tree()) else {
+        return Tried::Created(Vec::new());
+    };
+    let registered =
+        Registered { id: sample_id(&contract.id), at: now.now, password_sha256: Some("0".repeat(64)) };
+    let mint = Mint {
+        sign: Arc::new(|_| "header.claims.signature".to_owned()),
+        fill: Arc::new(|bytes| bytes.fill(7)),
+    };
+    let body = match contract.created(&fields, &registered, &mint, &now) {
+        Ok((reply, _)) => serde_json::from_str(&reply.body).unwrap_or_default(),
+        Err(error) => return Tried::Created(vec![error.to_string()]),
+    };
+    let mut out = Vec::new();
+    differences("", expected, &body, &mut out);
+    Tried::Created(out)
+}
+
+/// A request body as it goes over the wire; multipart is not rebuilt.
+fn bytes(request: &Pasted) -> Option<(Media, Bytes)> {
+    match &request.content {
+        Content::Json(json) => Some((Media::Json, Bytes::from(json.to_string()))),
+        Content::Form(Media::Form, tree) => {
+            let mut out = form_urlencoded::Serializer::new(String::new());
+            pairs("", tree, &mut out);
+            Some((Media::Form, Bytes::from(out.finish())))
+        }
+        _ => None,
+    }
+}
+
+fn pairs(key: &str, json: &Json, out: &mut form_urlencoded::Serializer<'_, String>) {
+    match json {
+        Json::Object(members) => {
+            for (name, value) in members {
+                let key = if key.is_empty() { name.clone() } else { format!("{key}[{name}]") };
+                pairs(&key, value, out);
+            }
+        }
+        Json::Array(items) => items.iter().for_each(|item| pairs(&format!("{key}[]"), item, out)),
+        value => drop(out.append_pair(key, value.as_str().unwrap_or_default())),
+    }
+}
+
+fn circumstances(contract: &Contract) -> Circumstances {
+    Circumstances {
+        breached: None,
+        proof: None,
+        now: jiff::Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
+        random: uuid::Uuid::nil(),
+        request_id: "01900224-fc95-76c6-ae66-8eff0a257fc5".into(),
+        path: contract.register.path.as_str().into(),
+        base_url: "https://example.com".into(),
+        secrets: Arc::default(),
+    }
+}
+
+fn sample_id(kind: &IdKind) -> Json {
+    match kind {
+        IdKind::Integer => json!(1),
+        _ => json!("1"),
+    }
+}
+
+/// Where two answers differ in their keys or in the types of their values.
+fn differences(path: &str, expected: &Json, answer: &Json, out: &mut Vec<String>) {
+    match (expected, answer) {
+        (Json::Object(expected), Json::Object(answer)) => {
+            for (key, value) in expected {
+                let path = format!("{path}/{key}");
+                match answer.get(key) {
+                    Some(other) => differences(&path, value, other, out),
+                    None => out.push(format!("{path} is missing")),
+                }
+            }
+            let more = answer.keys().filter(|key| !expected.contains_key(*key));
+            out.extend(more.map(|key| format!("{path}/{key} is not in the example")));
+        }
+        (Json::Array(expected), Json::Array(answer)) if expected.len() == answer.len() => {
+            for (i, (expected, answer)) in expected.iter().zip(answer).enumerate() {
+                differences(&format!("{path}/{i}"), expected, answer, out);
+            }
+        }
+        _ if std::mem::discriminant(expected) == std::mem::discriminant(answer) && !expected.is_array() => {}
+        _ => out.push(format!("{path} is of another type")),
+    }
+}
