@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::super::error::StoreError;
 use super::super::{Attempt, Attempts, Claimed, Sql};
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 
 /// A whole batch. It may come again after a doubtful failure.
 const RECORD: Sql = "

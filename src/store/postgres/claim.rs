@@ -7,7 +7,8 @@ use tokio_postgres::types::Type;
 
 use super::super::Sql;
 use super::super::error::StoreError;
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 use crate::user::Key;
 
 /// It may be asked again: what was given the first time is no longer free.

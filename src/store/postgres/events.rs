@@ -5,7 +5,8 @@ use tokio_postgres::types::{Json, Type};
 
 use super::super::error::StoreError;
 use super::super::{Event, Events, Sql};
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 
 const AFTER: Sql =
     "SELECT id, kind, user_id, at, payload FROM events WHERE id > $1::uuid ORDER BY id LIMIT $2::bigint";

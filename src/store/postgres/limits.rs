@@ -5,7 +5,8 @@ use tokio_postgres::types::Type;
 use super::super::Sql;
 use super::super::error::StoreError;
 use super::super::limit::{CLOCK_SLACK, Take, Taken};
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 
 /// Read anew wherever it stands, so also after a wait for a row's lock.
 macro_rules! now {

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod claim;
+mod connections;
 mod events;
 mod fault;
 mod limits;
@@ -17,20 +18,16 @@ mod renew;
 mod repeat;
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use deadpool_postgres::{Client, Object, Pool, PoolError, TimeoutType};
 use jiff::Timestamp;
-use tokio_postgres::Row;
-use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::account::{Kept, NewAccount, Sealed, Spending, Who};
 use super::error::{OpenError, RegisterError, StoreError};
-use super::lookups::Lookups;
 use super::url::PostgresServer;
 use super::{Attempt, Attempts, Event, Events, Opening, Sql, Take, Taken};
 use crate::user::{Key, User};
+pub(super) use connections::Postgres;
 
 /// The constant statements of this engine, for the test that prepares them all.
 const STATEMENTS: &[&[Sql]] = &[
@@ -45,26 +42,6 @@ const STATEMENTS: &[&[Sql]] = &[
     limits::STATEMENTS,
     proof::STATEMENTS,
 ];
-
-/// How long one statement may take as seen from here. Longer than the server's own limit, which is the one to strike
-/// first and leaves no doubt about the outcome.
-const DEADLINE: Duration = Duration::from_secs(15);
-
-/// How many connections are tried before a database counts as unreachable: after a restart of the server the first
-/// ones from the pool can be dead without knowing it.
-const CONNECTIONS_TRIED: usize = 3;
-
-/// A parameter and its type, as unnamed statements want them.
-type Param<'a> = (&'a (dyn ToSql + Sync), Type);
-
-/// An open pool of connections to a server.
-#[derive(Clone, Debug)]
-pub struct Postgres {
-    pool: Pool,
-    /// `None` in the copy that asks for them.
-    lookups: Option<Lookups>,
-    created: bool,
-}
 
 impl Postgres {
     pub(super) async fn open(server: &PostgresServer, opening: Opening) -> Result<Postgres, OpenError> {
@@ -171,48 +148,4 @@ impl Postgres {
     pub(super) async fn close(self) {
         self.pool.close();
     }
-
-    async fn client(&self) -> Result<Client, StoreError> {
-        self.pool.get().await.map_err(|error| match error {
-            PoolError::Timeout(TimeoutType::Wait) => StoreError::Busy("all connections are in use"),
-            PoolError::Timeout(_) => StoreError::Busy("the server does not answer"),
-            PoolError::Backend(error) => fault::told(&error),
-            PoolError::Closed => StoreError::Closed,
-            PoolError::NoRuntimeSpecified => unreachable!("the pool is built with tokio's runtime"),
-            PoolError::PostCreateHook(_) => unreachable!("the pool has no hooks"),
-        })
-    }
-
-    /// Asks for rows, again on another connection when the first is broken. Only for what may be asked twice.
-    /// Gives back the connection too, which has just been seen alive.
-    async fn ask(&self, sql: Sql, params: &[Param<'_>]) -> Result<(Client, Vec<Row>), StoreError> {
-        let mut last = StoreError::Closed;
-        for _ in 0..CONNECTIONS_TRIED {
-            let client = self.client().await?;
-            let error = match tokio::time::timeout(DEADLINE, client.query_typed(sql, params)).await {
-                Ok(Ok(rows)) => return Ok((client, rows)),
-                Ok(Err(error)) => error,
-                Err(_) => {
-                    discard(client);
-                    return Err(StoreError::Busy("the server does not answer"));
-                }
-            };
-            last = fault::told(&error);
-            if !fault::breaks_connection(&error) {
-                return Err(last);
-            }
-            discard(client);
-        }
-        Err(last)
-    }
-
-    /// [`Postgres::ask`] for at most one row.
-    async fn ask_one(&self, sql: Sql, params: &[Param<'_>]) -> Result<Option<Row>, StoreError> {
-        self.ask(sql, params).await.map(|(_, rows)| rows.into_iter().next())
-    }
-}
-
-/// Closes a connection instead of giving it back to the pool.
-fn discard(client: Client) {
-    drop(Object::take(client));
 }

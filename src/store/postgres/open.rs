@@ -13,7 +13,8 @@ use super::super::lookups::Lookups;
 use super::super::migrations;
 use super::super::url::PostgresServer;
 use super::super::{Opening, Sql};
-use super::{Postgres, discard, fault, read};
+use super::connections::{Postgres, discard};
+use super::{fault, read};
 use crate::user::Key;
 
 /// A registration holds a connection for two round trips, so a few serve thousands a second; a server is best off

@@ -6,7 +6,8 @@ use tokio_postgres::types::Type;
 use super::super::Sql;
 use super::super::account::Spending;
 use super::super::error::StoreError;
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 
 const SPEND: Sql = "
     INSERT INTO spent_proofs (digest, request, expires_at) VALUES ($1::bytea, $2::bytea, $3::timestamptz)

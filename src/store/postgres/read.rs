@@ -10,7 +10,8 @@ use uuid::Uuid;
 use super::super::Sql;
 use super::super::account::{IDEMPOTENCY_KEY, NewAccount, PUBLIC_ID, Who};
 use super::super::error::StoreError;
-use super::{DEADLINE, Param, Postgres, fault};
+use super::connections::{DEADLINE, Param, Postgres};
+use super::fault;
 use crate::user::{Key, User};
 
 /// One row per user, with its keys as two arrays in one order; the condition follows.

@@ -13,8 +13,9 @@ use tokio_postgres::types::{Json, Type};
 use super::super::Sql;
 use super::super::account::{IssuedToken, NewAccount, REGISTERED, Sealed};
 use super::super::error::{RegisterError, StoreError};
+use super::connections::{DEADLINE, Postgres, discard};
 use super::fault::Verdict;
-use super::{DEADLINE, Postgres, discard, fault, read};
+use super::{fault, read};
 use crate::user::Key;
 
 const NEXT_ID: Sql = "SELECT nextval('users_id_seq')";

@@ -4,7 +4,7 @@ use tokio_postgres::types::Type;
 
 use super::super::Sql;
 use super::super::error::StoreError;
-use super::Postgres;
+use super::connections::Postgres;
 
 /// Asked a second time it finds nothing to do.
 const RENEW: Sql = "

@@ -6,7 +6,8 @@ use tokio_postgres::types::Type;
 use super::super::Sql;
 use super::super::account::Kept;
 use super::super::error::StoreError;
-use super::{Postgres, read};
+use super::connections::Postgres;
+use super::read;
 
 /// Its commit is durable only when all before it are, the one of the account included.
 const REPEAT: Sql = "

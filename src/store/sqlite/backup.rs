@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::super::backup::{BackupError, Copied};
 use super::super::error::{OpenError, StoreError};
 use super::super::{Opening, Sql};
+use super::connection::connect;
 use super::{file, open};
 
 /// One snapshot, as of one moment, without holding up whoever writes (<https://www.sqlite.org/lang_vacuum.html>).
@@ -97,7 +98,7 @@ fn verify(draft: &Path) -> Result<i64, BackupError> {
     let uri = format!("file:{}?immutable=1", escaped(draft));
     let flags =
         OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
-    let connection = open::connect(Path::new(&uri), flags).map_err(failed)?;
+    let connection = connect(Path::new(&uri), flags).map_err(failed)?;
     let finding: String =
         connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if finding != "ok" {

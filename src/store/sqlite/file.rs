@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::OpenFlags;
 
 use super::super::error::OpenError;
-use super::open;
+use super::connection::{connect, migrate, settle};
 
 /// What every SQLite 3 file starts with (<https://www.sqlite.org/fileformat.html#the_database_header>).
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -67,9 +67,9 @@ fn build(draft: &Path) -> Result<(), String> {
         .open(draft)
         .map_err(|error| error.to_string())?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = open::connect(draft, flags).map_err(|error| error.to_string())?;
-    open::settle(&connection).map_err(|error| error.to_string())?;
-    open::migrate(&mut connection).map_err(|error| error.to_string())?;
+    let mut connection = connect(draft, flags).map_err(|error| error.to_string())?;
+    settle(&connection).map_err(|error| error.to_string())?;
+    migrate(&mut connection).map_err(|error| error.to_string())?;
     // The last connection's close moves the log into the file and removes it: the draft is then one whole file.
     connection.close().map_err(|(_, error)| error.to_string())?;
     File::open(draft).and_then(|file| file.sync_all()).map_err(|error| error.to_string())

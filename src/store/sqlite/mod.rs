@@ -3,6 +3,7 @@
 mod attempts;
 mod backup;
 mod claim;
+mod connection;
 mod events;
 mod file;
 mod limits;

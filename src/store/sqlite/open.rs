@@ -1,34 +1,19 @@
 //! Opening a file: is it ours, is it whole, is its schema the one we know.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags};
 
 use super::super::error::{OpenError, StoreError};
 use super::super::migrations;
 use super::super::url::SqliteFile;
 use super::super::{Opening, Sql};
+use super::connection::{connect, migrate, settle};
 use super::file;
-
-/// How long a connection waits for another process's lock before the work is given up.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// All statements of this store fit, also those of later work; rusqlite's default of 16 would not hold them.
-const CACHED_STATEMENTS: usize = 128;
 
 /// A file up to this size is read through at start. A larger one would make the start slow; its damaged pages are
 /// then found by the statement that meets them.
 const CHECKED_BYTES: u64 = 64 * 1024 * 1024;
-
-/// The commit of every acknowledged account is on the disk (`synchronous=FULL`: NORMAL can lose the last ones at a
-/// power cut). SQLite's own checkpoint every 1000 pages stays on: the writer does it after a commit, when nobody
-/// else is writing, which keeps the log bounded under a load that never pauses, as a checkpoint from beside cannot;
-/// the price is one longer commit in about a hundred sign-ups.
-const WRITER_SETTINGS: &str = "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864;";
-
-/// Views and triggers that somebody planted in the file get no functions with side effects.
-const SETTINGS: &str = "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;";
 
 const HISTORY_EXISTS: Sql =
     "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'vestibule_migrations'";
@@ -76,36 +61,6 @@ fn writable(path: &Path) -> Result<Connection, OpenError> {
     }
     settle(&connection).map_err(|error| refused(path, error))?;
     Ok(connection)
-}
-
-/// Turns on write-ahead logging and durable commits.
-pub(super) fn settle(connection: &Connection) -> rusqlite::Result<()> {
-    connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get::<_, String>(0))?;
-    connection.execute_batch(WRITER_SETTINGS)
-}
-
-/// A connection of either kind, with what holds for all of them.
-pub(super) fn connect(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(CACHED_STATEMENTS);
-    connection.execute_batch(SETTINGS)?;
-    Ok(connection)
-}
-
-/// Applies the pending migrations; a failure can mean that another instance was faster, hence the repetitions.
-pub(super) fn migrate(connection: &mut Connection) -> Result<(), refinery::Error> {
-    // A deferred transaction that reads and then writes fails at once, without waiting, when another writes between.
-    connection.set_transaction_behavior(TransactionBehavior::Immediate);
-    let runner = migrations::sqlite();
-    let mut result = runner.run(connection);
-    for _ in 1..migrations::ATTEMPTS {
-        if result.is_ok() {
-            break;
-        }
-        result = runner.run(connection);
-    }
-    result.map(|_| ())
 }
 
 fn check_pages(connection: &Connection, path: &Path) -> Result<(), OpenError> {
@@ -156,19 +111,5 @@ fn refused(path: &Path, error: rusqlite::Error) -> OpenError {
         Some(DatabaseCorrupt | NotADatabase) => OpenError::Corrupt { database, detail: error.to_string() },
         Some(ReadOnly | PermissionDenied | CannotOpen) => OpenError::NotWritable { database },
         _ => OpenError::Store { database, source: StoreError::from(error) },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_writer_syncs_every_commit() {
-        let connection = Connection::open_in_memory().expect("a database in memory");
-        connection.execute_batch("PRAGMA synchronous = OFF").expect("another setting");
-        settle(&connection).expect("settled");
-        let level: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).expect("a level");
-        assert_eq!(level, 2, "2 is FULL");
     }
 }

@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 use super::super::Sql;
 use super::super::account::Who;
 use super::super::error::StoreError;
-use super::open;
+use super::connection::connect;
 use crate::user::{Key, User};
 
 /// One row per user, with its keys as a JSON array of pairs; the condition follows.
@@ -84,9 +84,7 @@ impl Readers {
             let waiting = idle.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).pop();
             let connection = match waiting {
                 Some(connection) => connection,
-                None => {
-                    open::connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?
-                }
+                None => connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX)?,
             };
             let result = look_up(&connection);
             // After an error the connection is not trusted again; a closed store keeps none.
