@@ -1,120 +1,30 @@
 //! The sign-up: a new user becomes an account, whole or not at all, and the reply that says so.
 
+mod error;
 mod limits;
+mod sign_up;
+mod write;
 
+pub use error::RegisterError;
 pub use limits::settle;
+pub use sign_up::{Answer, SignUp};
 
-use crate::app::{App, Mounted};
-use crate::clock::Clock;
-use crate::contract::{Circumstances, EncodeError, Fields, Minted, Registered, Reply};
-use crate::idempotency::{Repeatable, ReplayError};
-use crate::names::LOOKS;
-use crate::password::{Claim, HashError, Source};
+use crate::app::App;
+use crate::contract::Reply;
+use crate::idempotency::Repeatable;
+use crate::password::{Claim, Source};
 use crate::proof::Proof;
 use crate::steps::Step;
-use crate::store::{
-    AccountFields, IDEMPOTENCY_KEY, IssuedToken, NewAccount, PUBLIC_ID, Sealed, Spending, StoreError,
-};
-use crate::throttle::{Throttled, Tries};
-use crate::token;
-use crate::user::{IdKind, Key, NewUser, object_id, uuid_v7};
+use crate::store::{AccountFields, IDEMPOTENCY_KEY, Spending, StoreError};
+use crate::throttle::Tries;
+use error::unavailable;
 use jiff::Timestamp;
-use serde_json::Value as Json;
-use std::sync::Arc;
+use sign_up::{claims, kinds};
 use std::time::{Duration, Instant};
-use uuid::Uuid;
+use write::Writer;
 
-/// The kind of the claim under which a contract's own ids are unique.
-const ID: &str = "id";
-/// The kind of the claim of a user name.
-const USERNAME: &str = "username";
-/// How often a generated id that is in use is replaced by another.
-const ID_ATTEMPTS: usize = 8;
 /// How much longer than its challenge a spent proof is remembered, for a process whose clock is behind.
 const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
-
-/// A sign-up that passed everything cheap.
-#[derive(Debug)]
-pub struct SignUp {
-    /// The contract it came through.
-    pub mounted: Arc<Mounted>,
-    /// What was written, for the reply.
-    pub fields: Arc<Fields>,
-    /// What it means.
-    pub user: NewUser,
-    /// Unique values beside address, user name and id, looks included: kinds and values.
-    pub extras: Vec<(String, String)>,
-    /// The SHA-256 of the submitted password, when the contract reveals it.
-    pub password_sha256: Option<String>,
-    /// When, where and under which request id.
-    pub circumstances: Circumstances,
-    /// The proof of work that it brought.
-    pub proof: Option<Proof>,
-    /// When it may be sent again: how its answer is kept and found.
-    pub repeatable: Option<Repeatable>,
-}
-
-/// Why there is no new account.
-#[derive(Debug, thiserror::Error)]
-pub enum RegisterError {
-    /// These kinds of values are in use.
-    #[error("in use: {}", .0.join(", "))]
-    Taken(Vec<String>),
-    /// One of its names was tried too often.
-    #[error(transparent)]
-    Throttled(#[from] Throttled),
-    /// Its proof of work was used before.
-    #[error("the proof of work was used before")]
-    Spent,
-    /// The hash would come too late.
-    #[error("the hash queue is full for {retry_after:?}")]
-    Busy {
-        /// When a try makes sense.
-        retry_after: Duration,
-    },
-    /// The client left before its turn; nothing was hashed and nothing written.
-    #[error("the client left before its turn")]
-    Left,
-    /// Nothing was written; a later try may succeed.
-    #[error("the store is not available: {0}")]
-    Unavailable(#[source] StoreError),
-    /// The connection was lost while committing: the account may or may not exist.
-    #[error("the outcome is unknown: {0}")]
-    Unknown(#[source] StoreError),
-    /// The reply could not be written, and so nothing was.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-    /// The reply could not be kept, and so nothing was written.
-    #[error("the reply cannot be encrypted")]
-    Keep,
-    /// There is an answer under its idempotency key, and it cannot be given.
-    #[error(transparent)]
-    Replay(#[from] ReplayError),
-    /// Hashing failed.
-    #[error("hashing failed: {0}")]
-    Hash(HashError),
-    /// Every id that was tried is in use.
-    #[error("no free id was found in {ID_ATTEMPTS} tries; the contract's `id` has too few possibilities")]
-    NoFreeId,
-}
-
-impl From<HashError> for RegisterError {
-    fn from(error: HashError) -> RegisterError {
-        match error {
-            HashError::Busy { retry_after } => RegisterError::Busy { retry_after },
-            HashError::Left => RegisterError::Left,
-            other => RegisterError::Hash(other),
-        }
-    }
-}
-
-/// What a sign-up comes to when there is an account.
-pub struct Answer {
-    /// What is answered.
-    pub reply: Reply,
-    /// The public id of the account that was made; `None` when the answer is one that was given before.
-    pub user: Option<Uuid>,
-}
 
 /// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client
 /// that leaves, which `claim` tells, costs
@@ -226,150 +136,4 @@ async fn spend(app: &App, proof: Proof, repeatable: Option<&Repeatable>) -> Resu
     }
     app.metrics.proofs.spent.inc();
     Ok(())
-}
-
-fn unavailable(app: &App, error: StoreError) -> RegisterError {
-    app.metrics.store.unavailable.inc();
-    RegisterError::Unavailable(error)
-}
-
-/// Everything that no other account may have.
-fn claims(sign_up: &SignUp) -> Vec<Key> {
-    let key = |kind: &str, value: &str| Key { kind: kind.to_owned(), value: value.to_owned() };
-    let user = &sign_up.user;
-    let mut keys: Vec<Key> = Vec::new();
-    keys.extend(user.email.as_ref().map(|e| key("email", e.key())));
-    keys.extend(user.username.as_ref().map(|u| key(USERNAME, u.key())));
-    keys.extend(user.id.as_ref().map(|id| key(ID, id)));
-    keys.extend(sign_up.extras.iter().map(|(kind, value)| key(kind, value)));
-    keys
-}
-
-/// The kinds of these claims. Who looks like somebody has a user name that is taken.
-fn kinds(keys: &[Key]) -> Vec<String> {
-    let mut kinds: Vec<String> = Vec::new();
-    for key in keys {
-        let kind = if key.kind == LOOKS { USERNAME } else { &key.kind };
-        if !kinds.iter().any(|known| known == kind) {
-            kinds.push(kind.to_owned());
-        }
-    }
-    kinds
-}
-
-/// Writes the account and its reply in one transaction.
-struct Writer {
-    mounted: Arc<Mounted>,
-    fields: Arc<Fields>,
-    password_sha256: Option<String>,
-    circumstances: Circumstances,
-    repeatable: Option<Repeatable>,
-}
-
-impl Writer {
-    async fn write(
-        self,
-        app: &App,
-        account: AccountFields,
-        keys: Vec<Key>,
-        password: String,
-        own_id: Option<String>,
-    ) -> Result<Answer, RegisterError> {
-        let writer = Arc::new(self);
-        for _ in 0..ID_ATTEMPTS {
-            let public_id = uuid_v7(writer.circumstances.now, app.clock.random());
-            let id = writer.id(app, own_id.clone(), public_id);
-            let mut keys = keys.clone();
-            let generated = id.as_str().filter(|_| writer.generates_id(own_id.is_some()));
-            keys.extend(generated.map(|value| Key { kind: ID.to_owned(), value: value.to_owned() }));
-            let generated = generated.is_some();
-            let new = NewAccount {
-                public_id,
-                user: account.clone(),
-                password: password.clone(),
-                keys,
-                created_at: writer.circumstances.now,
-                event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
-                repetition: writer.repeatable.as_ref().map(|r| r.repetition.clone()),
-            };
-            let (seal, mint, clock, steps) =
-                (writer.clone(), app.mint(), app.clock.clone(), app.steps.clone());
-            let begun = Instant::now();
-            let seal = move |serial| {
-                let sealed = seal.seal(id, serial, &mint, &clock);
-                steps.pass(Step::Sealed);
-                sealed
-            };
-            let result = app.store.register(new, seal).await;
-            app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
-            match result {
-                Ok(reply) => {
-                    app.steps.pass(Step::Committed);
-                    return Ok(Answer { reply, user: Some(public_id) });
-                }
-                Err(crate::store::RegisterError::Taken(taken)) => {
-                    let ours = |kind: &str| kind == PUBLIC_ID || generated && kind == ID;
-                    let theirs: Vec<String> = kinds(&taken).into_iter().filter(|kind| !ours(kind)).collect();
-                    if !theirs.is_empty() {
-                        return Err(RegisterError::Taken(theirs));
-                    }
-                }
-                Err(crate::store::RegisterError::Seal(error)) => return Err(error),
-                Err(crate::store::RegisterError::Unavailable(error)) => {
-                    return Err(unavailable(app, error));
-                }
-                Err(crate::store::RegisterError::Unknown(error)) => {
-                    app.metrics.store.unknown.inc();
-                    return Err(RegisterError::Unknown(error));
-                }
-            }
-        }
-        Err(RegisterError::NoFreeId)
-    }
-
-    /// What `user.id` will be, as far as it is known before the store gives the serial number.
-    fn id(&self, app: &App, own: Option<String>, public_id: Uuid) -> Json {
-        if let Some(own) = own {
-            return own.into();
-        }
-        match &self.mounted.contract.id {
-            IdKind::Integer => Json::Null,
-            IdKind::Uuid => public_id.to_string().into(),
-            IdKind::ObjectId => object_id(self.circumstances.now, app.clock.random()).into(),
-            IdKind::Text(recipe) => recipe.make(&mut |bytes| app.clock.fill(bytes)).into(),
-        }
-    }
-
-    fn generates_id(&self, own: bool) -> bool {
-        !own && matches!(self.mounted.contract.id, IdKind::ObjectId | IdKind::Text(_))
-    }
-
-    fn seal(
-        &self,
-        id: Json,
-        serial: i64,
-        mint: &crate::contract::Mint,
-        clock: &Clock,
-    ) -> Result<Sealed<Reply>, RegisterError> {
-        let registered = Registered {
-            id: if id.is_null() { serial.into() } else { id },
-            at: self.circumstances.now,
-            password_sha256: self.password_sha256.clone(),
-        };
-        let contract = &self.mounted.contract;
-        let (answer, minted) = contract.created(&self.fields, &registered, mint, &self.circumstances)?;
-        let kept = match &self.repeatable {
-            Some(repeatable) => repeatable.keep(&answer, clock).ok_or(RegisterError::Keep)?,
-            None => Vec::new(),
-        };
-        Ok(Sealed { answer, tokens: minted.into_iter().map(issued).collect(), kept })
-    }
-}
-
-fn issued(minted: Minted) -> IssuedToken {
-    IssuedToken {
-        name: minted.name.to_string(),
-        digest: token::digest(&minted.text),
-        expires_at: minted.expires_at,
-    }
 }

@@ -1,6 +1,6 @@
 //! Rate limits where the processes count together: the database has the last word.
 
-use super::{RegisterError, unavailable};
+use super::error::{RegisterError, unavailable};
 use crate::app::App;
 use crate::throttle::{Tries, Unsettled};
 use std::time::Instant;
