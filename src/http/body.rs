@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use axum::BoxError;
 use bytes::{Bytes, BytesMut};
+use http::header::EXPECT;
+use http::request::Parts;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -73,6 +75,12 @@ where
         whole.extend_from_slice(&data);
     }
     Ok(whole.freeze())
+}
+
+/// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
+/// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
+pub(super) async fn is_read(parts: &Parts, body: axum::body::Body, limit: usize) -> bool {
+    !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
 }
 
 /// A body that must be complete at an instant, else it ends with [`BodyError::TimedOut`].

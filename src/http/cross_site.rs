@@ -17,8 +17,9 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
+use super::body::is_read;
 use super::caller::Caller;
-use super::handler::{Server, circumstances, is_read};
+use super::handler::{Server, circumstances};
 use super::line::Line;
 use super::reply::{guarded, problem};
 use super::routes::by_media;

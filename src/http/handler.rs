@@ -1,32 +1,32 @@
 //! The five steps of a registration, written once for all contracts.
 
+mod exchange;
 mod receive;
 
-use super::body::collect;
+use super::body::is_read;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
 use super::line::Line;
 use super::proof_challenge;
-use super::reply::{guarded, problem, problem_text, respond};
+use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
-use crate::app::{App, Mounted};
-use crate::contract::{Circumstances, Fields, Outcome, Refusal, Reply, Scene};
-use crate::idempotency::{Repeatable, ReplayError};
-use crate::metrics::{BODY_TIMEOUT, KEY_REUSED};
+use crate::app::App;
+use crate::contract::{Circumstances, Outcome, Refusal, Reply};
+use crate::idempotency::Repeatable;
+use crate::metrics::BODY_TIMEOUT;
 use crate::register::{Answer, RegisterError, SignUp, register, repeated, settle};
 use crate::steps::Step;
-use crate::store::StoreError;
-use crate::throttle::{Throttled, Tries};
+use crate::throttle::Tries;
 use crate::user::uuid_v7;
 use axum::body::Body;
 use axum::extract::State;
-use http::header::{ALLOW, CONNECTION, EXPECT};
+use exchange::Exchange;
+use http::header::{ALLOW, CONNECTION};
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderValue, Method, Response, StatusCode};
 use receive::Stop;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// Said when the connection cannot be used for another request.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -84,12 +84,6 @@ pub(super) async fn answer(
     guarded(response, &request_id)
 }
 
-/// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
-/// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
-pub(super) async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
-    !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
-}
-
 pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     let now = app.clock.now();
     Circumstances {
@@ -106,15 +100,6 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
 
 /// The body did not come in time; no contract has words for it.
 struct BodyGone;
-
-/// One request and the contract that answers it.
-#[derive(Clone)]
-struct Exchange {
-    app: Arc<App>,
-    mounted: Arc<Mounted>,
-    circumstances: Circumstances,
-    line: Arc<Line>,
-}
 
 impl Exchange {
     async fn run(&self, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
@@ -205,102 +190,6 @@ impl Exchange {
         // What a panic says is not repeated: it could quote what was sent.
         task.await.unwrap_or_else(|_| self.failed(&Panicked))
     }
-
-    fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
-    }
-
-    fn spent(&self, fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.spent(fields.clone(), &self.circumstances))
-    }
-
-    fn refused(&self, error: RegisterError) -> Reply {
-        match error {
-            RegisterError::Throttled(throttled) => self.throttled(&throttled),
-            RegisterError::Busy { retry_after } => self.later(Outcome::Busy, retry_after),
-            // A mistake of ours, whichever store has caught it.
-            RegisterError::Unavailable(StoreError::Panicked) => self.failed(&error),
-            RegisterError::Unavailable(_) | RegisterError::Unknown(_) => {
-                tracing::error!(request_id = %self.circumstances.request_id, %error, "the store did not do its part");
-                self.later(Outcome::Busy, Duration::from_secs(1))
-            }
-            RegisterError::Replay(ReplayError::OtherRequest) => key_reused(),
-            other => self.failed(&other),
-        }
-    }
-
-    fn refuse(&self, refusal: Refusal) -> Reply {
-        let unproven = refusal.errors.iter().filter_map(|error| error.proof);
-        unproven.for_each(|why| self.app.metrics.proofs.refused(why));
-        let scene = Scene {
-            fields: refusal.fields.as_ref(),
-            errors: &refusal.errors,
-            reason: &refusal.reason,
-            retry_after: None,
-        };
-        self.encode(&refusal.outcome, scene)
-    }
-
-    fn plain(&self, outcome: Outcome) -> Reply {
-        self.encode(&outcome, Scene::default())
-    }
-
-    fn later(&self, outcome: Outcome, after: Duration) -> Reply {
-        self.encode(&outcome, Scene { retry_after: Some(seconds(after)), ..Scene::default() })
-    }
-
-    fn throttled(&self, throttled: &Throttled) -> Reply {
-        self.app.metrics.throttled(throttled.limit.name());
-        let mut reply = self.later(Outcome::Throttled, throttled.retry_after);
-        reply.headers.extend(rate_limit(throttled));
-        reply
-    }
-
-    /// The unexpected: said once in the log, with the request's id, and answered as the contract's `failed`.
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Reply {
-        tracing::error!(request_id = %self.circumstances.request_id, error, "a registration failed");
-        self.plain(Outcome::Failed)
-    }
-
-    fn encode(&self, outcome: &Outcome, scene: Scene<'_>) -> Reply {
-        let contract = &self.mounted.contract;
-        match contract.refusal(outcome, scene, &self.circumstances) {
-            Ok(reply) => reply,
-            Err(error) if *outcome != Outcome::Failed => self.failed(&error),
-            Err(error) => {
-                tracing::error!(request_id = %self.circumstances.request_id, %error, "`failed` cannot be written");
-                Reply { outcome: Outcome::Failed, status: 500, headers: Vec::new(), body: String::new() }
-            }
-        }
-    }
-}
-
-/// No contract has words for it: clients that send the header know the problem documents of RFC 9457.
-fn key_reused() -> Reply {
-    const STATUS: StatusCode = StatusCode::UNPROCESSABLE_ENTITY;
-    let content_type = HeaderValue::from_static("application/problem+json");
-    Reply {
-        outcome: Outcome::Named(KEY_REUSED.into()),
-        status: STATUS.as_u16(),
-        headers: vec![(http::header::CONTENT_TYPE, content_type)],
-        body: problem_text(STATUS, "This Idempotency-Key was used for another request; send a new one."),
-    }
-}
-
-/// What was exceeded, for programs (the IETF's draft-ietf-httpapi-ratelimit-headers): the one limit that was reached.
-fn rate_limit(throttled: &Throttled) -> [(HeaderName, HeaderValue); 2] {
-    let name = throttled.limit.name();
-    let policy = format!("\"{name}\";q={};w={}", throttled.quota, seconds(throttled.window));
-    let state = format!("\"{name}\";r=0;t={}", seconds(throttled.retry_after));
-    [("ratelimit-policy", policy), ("ratelimit", state)].map(|(name, value)| {
-        let value = HeaderValue::try_from(value).unwrap_or(HeaderValue::from_static("\"limit\";r=0"));
-        (HeaderName::from_static(name), value)
-    })
-}
-
-/// In whole seconds, rounded up, and never none.
-fn seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// Where a request comes from.

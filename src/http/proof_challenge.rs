@@ -1,6 +1,6 @@
 //! `GET PATH/challenge`: what a client has to solve before it may sign up. Nothing is looked up and nothing remembered.
 
-use super::handler::is_read;
+use super::body::is_read;
 use super::reply::{guarded, problem};
 use crate::app::{App, Mounted};
 use axum::body::Body;

@@ -1,6 +1,6 @@
 //! Steps 1 to 3 of a registration: the body, what was written in it, and what it means.
 
-use super::Exchange;
+use super::exchange::Exchange;
 use crate::contract::{Fields, Outcome, Refusal, Request};
 use crate::http::body::{BodyError, collect};
 use crate::http::caller::Caller;
