@@ -17,8 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The longest solution that is looked at, in bytes: three times what the widget sends.
-pub const LONGEST: usize = 1024;
+pub use solution::LONGEST;
 
 /// From this share of the hash queue on the server is under load.
 const LOADED: f64 = 0.25;

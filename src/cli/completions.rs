@@ -18,10 +18,11 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-pub(super) fn run(args: &CompletionsArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &CompletionsArgs, command: &mut clap::Command) -> anyhow::Result<ExitCode> {
     // Into memory first: `generate` panics when its writer fails, and a pipe may be closed.
     let mut text = Vec::new();
-    generate(args.shell, &mut super::command(), super::PROGRAM, &mut text);
+    let program = command.get_name().to_owned();
+    generate(args.shell, command, program, &mut text);
     io::stdout().write_all(&text)?;
     Ok(ExitCode::SUCCESS)
 }

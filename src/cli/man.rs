@@ -20,15 +20,15 @@ pub(super) struct ManArgs {
     dir: Option<PathBuf>,
 }
 
-pub(super) fn run(args: &ManArgs) -> anyhow::Result<ExitCode> {
+pub(super) fn run(args: &ManArgs, command: clap::Command) -> anyhow::Result<ExitCode> {
     match &args.dir {
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(super::command()).render(&mut page)?;
+            clap_mangen::Man::new(command).render(&mut page)?;
             io::stdout().write_all(&page)?;
         }
         Some(dir) => std::fs::create_dir_all(dir)
-            .and_then(|()| clap_mangen::generate_to(super::command(), dir))
+            .and_then(|()| clap_mangen::generate_to(command, dir))
             .with_context(|| format!("cannot write the manual pages to {}", dir.display()))
             .map_err(Failure::unavailable)?,
     }

@@ -4,6 +4,7 @@ mod audit;
 mod backup;
 mod breach;
 mod calibrate;
+mod caller;
 mod certificate;
 mod completions;
 mod config;
@@ -19,6 +20,7 @@ mod pepper;
 mod serve;
 mod settings;
 mod sockets;
+mod table;
 mod user;
 
 use std::ffi::OsString;
@@ -26,8 +28,10 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub use caller::Caller;
 pub use outcome::{Failure, report};
-pub use settings::{Caller, FileArgs, ServerArgs, StoreArgs};
+pub use settings::{FileArgs, ServerArgs, StoreArgs};
+use table::table;
 
 /// The name people type.
 const PROGRAM: &str = "vestibule";
@@ -98,19 +102,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, caller: &Caller) -> an
         Command::Breach(args) => breach::run(&args),
         Command::Pepper(args) => pepper::run(args, caller),
         Command::Calibrate(args) => calibrate::run(&args, caller),
-        Command::Completions(args) => completions::run(&args),
-        Command::Man(args) => man::run(&args),
+        Command::Completions(args) => completions::run(&args, &mut command()),
+        Command::Man(args) => man::run(&args, command()),
     }
-}
-
-/// A table without lines, for people.
-fn table<const N: usize>(header: [&str; N]) -> comfy_table::Table {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(header);
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
-    }
-    table
 }
 
 /// The whole tree of commands, as completions and man pages need it.

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use super::Caller;
+use super::caller::Caller;
 use crate::config::Problems;
 
 /// What an error means for the exit code. An error in whose chain there is none is internal (70, as `EX_SOFTWARE` in

@@ -1,51 +1,13 @@
-//! The flags that set configuration keys, shared by the sub-commands, and who called.
+//! The flags that set configuration keys, shared by the sub-commands.
 
 use std::ffi::OsString;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Failure;
+use super::caller::Caller;
+use super::outcome::Failure;
 use crate::config::{Config, Flag, Loaded, Problems, Sources};
-
-/// What a run knows of its process; tests make their own.
-#[derive(Clone, Debug, Default)]
-pub struct Caller {
-    /// The variables that configure Vestibule, values as they are.
-    pub environment: Vec<(OsString, OsString)>,
-    /// Whether messages on standard error are coloured.
-    pub colour: bool,
-    /// Whether standard error is a terminal, which decides between human and JSON log lines.
-    pub terminal: bool,
-}
-
-impl Caller {
-    /// Looks at the real process. Colours as <https://no-color.org> asks.
-    pub fn of_process() -> Caller {
-        let ours = |(name, _): &(OsString, OsString)| name.as_encoded_bytes().starts_with(b"VESTIBULE_");
-        let wanted =
-            |name: &str, refusal: fn(&OsString) -> bool| !std::env::var_os(name).is_some_and(|v| refusal(&v));
-        let terminal = std::io::stderr().is_terminal();
-        Caller {
-            environment: std::env::vars_os().filter(ours).collect(),
-            colour: terminal
-                && wanted("NO_COLOR", |value| !value.is_empty())
-                && wanted("TERM", |value| value == "dumb"),
-            terminal,
-        }
-    }
-
-    fn texts(&self) -> anyhow::Result<Vec<(String, String)>> {
-        let text = |name: &OsString, value: &OsString| {
-            let name = name.to_string_lossy();
-            let refused =
-                || Failure::refused(anyhow::anyhow!("environment variable {name} is not valid UTF-8"));
-            Ok((name.to_string(), value.to_str().ok_or_else(refused)?.to_owned()))
-        };
-        self.environment.iter().map(|(name, value)| text(name, value)).collect()
-    }
-}
 
 /// `--config` and `--set`.
 #[derive(Args, Clone, Debug, Default)]
@@ -147,7 +109,7 @@ fn sources(mut flags: Vec<Flag>, file: FileArgs, caller: &Caller) -> anyhow::Res
         let shown = format!("--set {key}");
         flag(&key, value, &shown)
     }));
-    Ok(Sources { flags, environment: caller.texts()?, file: file.config })
+    Ok(Sources { flags, environment: texts(caller)?, file: file.config })
 }
 
 fn flag(key: &str, value: String, flag: &str) -> Flag {
@@ -161,4 +123,14 @@ struct NoAssignment;
 fn assignment(text: &str) -> Result<(String, String), NoAssignment> {
     let (key, value) = text.split_once('=').ok_or(NoAssignment)?;
     Ok((key.trim().to_owned(), value.to_owned()))
+}
+
+/// The variables of the caller as texts.
+fn texts(caller: &Caller) -> anyhow::Result<Vec<(String, String)>> {
+    let text = |name: &OsString, value: &OsString| {
+        let name = name.to_string_lossy();
+        let refused = || Failure::refused(anyhow::anyhow!("environment variable {name} is not valid UTF-8"));
+        Ok((name.to_string(), value.to_str().ok_or_else(refused)?.to_owned()))
+    };
+    caller.environment.iter().map(|(name, value)| text(name, value)).collect()
 }

@@ -1,16 +1,11 @@
 //! The third layer: variables that start with `VESTIBULE_`.
 
-use super::keys::{CONFIG_VARIABLE, SECRETS, VARIABLE_PREFIX};
+use super::keys::{CONFIG_VARIABLE, SECRETS, VARIABLE_PREFIX, variable};
 use super::merge::{Entry, Merge, Target};
 use super::problem::Place;
 use super::setting::Raw;
 use super::{KEYS, Origin, Problem};
 use crate::contract::language::nearest;
-
-/// The variable of a dotted name: `VESTIBULE_PASSWORDS_MEMORY_KIB`.
-pub(super) fn variable(name: &str) -> String {
-    format!("{VARIABLE_PREFIX}{}", name.replace('.', "_").to_ascii_uppercase())
-}
 
 pub(super) fn read(environment: &[(String, String)], merge: &mut Merge) {
     let ours = environment

@@ -3,7 +3,18 @@
 use super::merge::{Entry, Merge, Target, suggestion};
 use super::problem::Place;
 use super::setting::Raw;
-use super::{Flag, Origin, Problem};
+use super::{Origin, Problem};
+
+/// One flag.
+#[derive(Clone, Debug)]
+pub struct Flag {
+    /// The dotted name of the key that it sets.
+    pub key: String,
+    /// Its value as text; items of a list are separated by commas.
+    pub value: String,
+    /// How it was called: `--listen`.
+    pub flag: String,
+}
 
 /// The key whose flag may be repeated.
 const LIST: &str = "contracts";
@@ -34,7 +45,7 @@ fn target(flag: &Flag, place: &Place, merge: &mut Merge) -> Option<Target> {
     // The database's address is let through: `--database` is worth it, and the password can be left to a file.
     if target.is_secret() && flag.key != "database" {
         let name = target.name();
-        let variable = super::environment::variable(&name);
+        let variable = super::keys::variable(&name);
         let message =
             format!("`{name}` may not be given on the command line, which others on this machine can read");
         let hint = format!("set {variable}, or {variable}_FILE to the path of a file that holds it");

@@ -9,6 +9,11 @@ use super::setting::{Raw, Setting, ValueError, within};
 use super::text::check_filter;
 use super::{Config, Secret, Size};
 
+/// The variable of a dotted name: `VESTIBULE_PASSWORDS_MEMORY_KIB`.
+pub(super) fn variable(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.replace('.', "_").to_ascii_uppercase())
+}
+
 /// One configuration key.
 pub struct Key {
     /// Dotted, as in a file: `passwords.memory_kib`.
@@ -124,7 +129,7 @@ impl Key {
 
     /// Its environment variable: `VESTIBULE_PASSWORDS_MEMORY_KIB`.
     pub fn variable(&self) -> String {
-        super::environment::variable(self.name)
+        variable(self.name)
     }
 
     /// The value in effect as it would be written in a file, secrets as `***`; `None` when it is not set.

@@ -6,10 +6,14 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
+use super::flags::Flag;
 use super::keys::CONFIG_VARIABLE;
 use super::merge::Merge;
 use super::problem::Place;
-use super::{Config, DEFAULT_FILE, Origin, Problem, Problems, environment, file, flags};
+use super::{Config, Origin, Problem, Problems, environment, file, flags};
+
+/// The default layer itself, with its comments; `vestibule config default` prints it.
+pub const DEFAULT_FILE: &str = include_str!("../../config.default.toml");
 
 /// What there is besides the defaults.
 #[derive(Clone, Debug, Default)]
@@ -20,17 +24,6 @@ pub struct Sources {
     pub environment: Vec<(String, String)>,
     /// The file of `--config`; when there is none, `VESTIBULE_CONFIG` may name one.
     pub file: Option<PathBuf>,
-}
-
-/// One flag.
-#[derive(Clone, Debug)]
-pub struct Flag {
-    /// The dotted name of the key that it sets.
-    pub key: String,
-    /// Its value as text; items of a list are separated by commas.
-    pub value: String,
-    /// How it was called: `--listen`.
-    pub flag: String,
 }
 
 /// The merged configuration with its origins.

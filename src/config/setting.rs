@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::{Engine, LogFormat, ProxyHeader};
+use super::choices::{Engine, LogFormat, ProxyHeader};
 use crate::contract::language::nearest;
 use crate::names::Restriction;
 use crate::network::NetworkError;

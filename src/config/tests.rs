@@ -1,6 +1,7 @@
 //! Tests of the layers as a whole.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use proptest::prelude::*;
 

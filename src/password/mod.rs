@@ -7,6 +7,7 @@
 //! - [`Pool`]: worker threads with one hasher each behind a queue that is bounded by time. Everything that hashes
 //!   while serving goes through it, so that however much is asked, the machine does no more than it can.
 
+mod error;
 mod hasher;
 mod measure;
 mod metrics;
@@ -19,13 +20,14 @@ mod queue;
 mod self_test;
 mod worker;
 
+pub use error::{HashError, StartError, VerifyError};
 pub use hasher::{Engine, Hasher, HasherError, Input};
 pub use measure::{Rate, measure};
 pub use metrics::PoolMetrics;
 pub use params::{Params, ParamsError};
 pub use pepper::{KeyId, PepperError, Peppers};
 pub use phc::{Phc, PhcError};
-pub use pool::{HashError, Pool, PoolSettings, Report, StartError, VerifyError};
+pub use pool::{Pool, PoolSettings, Report};
 pub use presence::{Claim, Presence};
 pub use queue::Source;
 pub use self_test::SelfTestError;

@@ -1,9 +1,11 @@
 //! A solution as clients write it: Base64 of a JSON object.
 
-use super::LONGEST;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
+
+/// The longest solution that is looked at, in bytes: three times what the widget sends.
+pub const LONGEST: usize = 1024;
 
 /// The only hash that challenges ask for.
 pub(super) const ALGORITHM: &str = "SHA-256";

@@ -4,6 +4,7 @@ mod check;
 mod new;
 mod openapi;
 mod prove;
+mod read;
 mod schema;
 mod try_out;
 
@@ -13,8 +14,9 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use clap::{Args, Subcommand};
 
-use crate::cli::{Caller, Failure, table};
-use crate::contract::{self, Contract, Level, SHIPPED, Shipped};
+use crate::cli::{Caller, table};
+use crate::contract::{self, Contract, SHIPPED};
+use read::read;
 
 /// Look at the contracts
 #[derive(Args, Debug)]
@@ -99,26 +101,4 @@ fn show(args: &ShowArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let text = contract::describe(&contract, &name, &contract.register.path);
     write!(std::io::stdout().lock(), "{text}")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// A shipped contract by name, or a file; a broken one is refused with all its mistakes.
-pub(super) fn read(name_or_file: &str, caller: &Caller) -> anyhow::Result<(String, Contract)> {
-    let shipped = SHIPPED.iter().find(|s| s.name == name_or_file);
-    let text = match shipped {
-        Some(shipped) => shipped.text.to_owned(),
-        None => std::fs::read_to_string(name_or_file).map_err(|error| {
-            let names = SHIPPED.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
-            Failure::refused(anyhow!(
-                "{name_or_file} is neither a shipped contract ({names}) nor a file: {error}"
-            ))
-        })?,
-    };
-    let loaded = shipped.map_or_else(|| contract::load(&text), Shipped::load);
-    let errors: Vec<_> = loaded.complaints.iter().filter(|c| c.level == Level::Error).cloned().collect();
-    let name =
-        std::path::Path::new(name_or_file).file_stem().map_or(name_or_file.into(), |s| s.to_string_lossy());
-    loaded.contract.map(|contract| (name.into_owned(), contract)).ok_or_else(|| {
-        let report = contract::render(name_or_file, &text, &errors, caller.colour);
-        Failure::Report(report.trim_end().to_owned()).into()
-    })
 }

@@ -11,9 +11,10 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 
 use crate::cli::{Caller, Failure};
-use crate::contract::{Contract, Outcome, Reply};
+use crate::contract::{Contract, Outcome};
 use play::{Played, Setting, Stage};
-use request::{RequestArgs, TryRequest};
+use request::RequestArgs;
+use show::Try;
 
 /// Send a request to a contract without a server or a database, and see every step
 #[derive(Args, Debug)]
@@ -78,18 +79,6 @@ pub(super) struct TryArgs {
     pretty: bool,
 }
 
-/// Everything that is shown.
-struct Shown<'s> {
-    name: &'s str,
-    contract: &'s Contract,
-    request: Option<&'s TryRequest>,
-    played: &'s Played,
-    /// The reply as the contract wrote it.
-    reply: &'s Reply,
-    /// The whole answer around it.
-    answer: http::Response<()>,
-}
-
 pub(super) fn run(args: &TryArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let (name, contract) = super::read(&args.contract, caller)?;
     let setting = setting(args, &contract).map_err(Failure::refused)?;
@@ -106,7 +95,7 @@ pub(super) fn run(args: &TryArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
         }
     };
     let answer = crate::http::whole(reply.clone(), &stage.circumstances.request_id).map(drop);
-    let shown = Shown {
+    let shown = Try {
         name: &name,
         contract: &contract,
         request: request.as_ref(),

@@ -13,6 +13,11 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+/// RFC 3339 with milliseconds, always the same width.
+pub(super) fn stamp(at: Timestamp) -> String {
+    format!("{at:.3}")
+}
+
 /// `TIME LEVEL TARGET: MESSAGE FIELD=VALUE ...`, the fields of the surrounding spans last.
 pub(super) struct Lines<F>(pub(super) F);
 
@@ -42,7 +47,7 @@ where
         let level = event.metadata().level().as_str();
         let target = event.metadata().target();
         let target = target.strip_prefix("vestibule::").unwrap_or(target);
-        write!(writer, "{dim}{}{end} {colour}{level:>5}{end} {dim}{target}:{end}", super::stamp((self.0)()))?;
+        write!(writer, "{dim}{}{end} {colour}{level:>5}{end} {dim}{target}:{end}", stamp((self.0)()))?;
         write!(writer, "{}{}", written.message, written.fields)?;
         for span in context.event_scope().into_iter().flat_map(|scope| scope.from_root()) {
             let extensions = span.extensions();

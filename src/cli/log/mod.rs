@@ -19,6 +19,7 @@ use tracing_subscriber::{EnvFilter, fmt};
 
 use super::{Caller, Failure};
 use crate::config::{Log, LogFormat};
+use human::stamp;
 use queue::Queue;
 
 /// The log at work. Hold it until the end of `main`'s work: dropping it waits a moment for the last lines.
@@ -98,11 +99,6 @@ impl Look {
             }
         }
     }
-}
-
-/// RFC 3339 with milliseconds, always the same width.
-fn stamp(at: Timestamp) -> String {
-    format!("{at:.3}")
 }
 
 struct Stamp<F>(F);

@@ -4,6 +4,7 @@ use std::pin::{Pin, pin};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::task::{Context, Poll, Waker};
 
+use super::super::{ParamsError, PhcError};
 use super::*;
 
 const HOUR: Duration = Duration::from_secs(3600);

@@ -4,11 +4,24 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::Shown as Try;
-use crate::contract::{FieldTrace, RuleTrace, Shown, Verdict};
+use super::play::Played;
+use super::request::TryRequest;
+use crate::contract::{Contract, FieldTrace, Reply, RuleTrace, Shown, Verdict};
 
 /// What stands in place of a secret.
 const SECRET: &str = "***";
+
+/// Everything that is shown.
+pub(super) struct Try<'s> {
+    pub(super) name: &'s str,
+    pub(super) contract: &'s Contract,
+    pub(super) request: Option<&'s TryRequest>,
+    pub(super) played: &'s Played,
+    /// The reply as the contract wrote it.
+    pub(super) reply: &'s Reply,
+    /// The whole answer around it.
+    pub(super) answer: http::Response<()>,
+}
 
 /// Everything before the reply.
 pub(super) fn steps(shown: &Try<'_>) -> String {
