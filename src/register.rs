@@ -47,7 +47,7 @@ pub struct SignUp {
     /// The SHA-256 of the submitted password, when the contract reveals it.
     pub password_sha256: Option<String>,
     /// When, where and under which request id.
-    pub circumstances: Circumstances,
+    pub circumstances: Arc<Circumstances>,
     /// The proof of work that it brought.
     pub proof: Option<Proof>,
     /// When it may be sent again: how its answer is kept and found.
@@ -135,7 +135,7 @@ pub async fn register(
     if let Some(reply) = repeated(app, &repeatable).await? {
         return Ok(again(reply));
     }
-    match make(app, sign_up, Tries::default(), claim).await {
+    match Box::pin(make(app, sign_up, Tries::default(), claim)).await {
         // By a twin of this very request, perhaps, which was under way at the same time.
         Err(RegisterError::Taken(mut kinds)) => match repeated(app, &repeatable).await? {
             Some(reply) => Ok(again(reply)),
@@ -161,7 +161,7 @@ pub async fn register(
 /// When the store does not answer, or the answer belongs to another request.
 pub async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, RegisterError> {
     let begun = Instant::now();
-    let kept = app.store.repeat(repeatable.repetition.digest, app.clock.now()).await;
+    let kept = Box::pin(app.store.repeat(repeatable.repetition.digest, app.clock.now())).await;
     app.metrics.store.repeat.observe(begun.elapsed().as_secs_f64());
     let Some(kept) = kept.map_err(|error| unavailable(app, error))? else { return Ok(None) };
     let reply = repeatable.replay(&kept)?;
@@ -169,6 +169,7 @@ pub async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply
     Ok(Some(reply))
 }
 
+// Hundreds wait here for a hash, and a future has room for the largest of its steps. So what talks to the store is boxed.
 async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<Answer, RegisterError> {
     let keys = claims(&sign_up);
     // Before anything that could tell whether an account exists.
@@ -183,7 +184,7 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();
-        let taken = app.store.collisions(&keys).await;
+        let taken = Box::pin(app.store.collisions(&keys)).await;
         app.metrics.store.collisions.observe(begun.elapsed().as_secs_f64());
         let taken = taken.map_err(|error| unavailable(app, error))?;
         if !taken.is_empty() {
@@ -219,7 +220,7 @@ async fn spend(app: &App, proof: Proof, repeatable: Option<&Repeatable>) -> Resu
         expires_at: proof.expires_at.saturating_add(CLOCKS_DIFFER).unwrap_or(Timestamp::MAX),
     };
     let begun = Instant::now();
-    let counts = app.store.spend(spending).await;
+    let counts = Box::pin(app.store.spend(spending)).await;
     app.metrics.store.spend.observe(begun.elapsed().as_secs_f64());
     if !counts.map_err(|error| unavailable(app, error))? {
         return Err(RegisterError::Spent);
@@ -262,7 +263,7 @@ struct Writer {
     mounted: Arc<Mounted>,
     fields: Arc<Fields>,
     password_sha256: Option<String>,
-    circumstances: Circumstances,
+    circumstances: Arc<Circumstances>,
     repeatable: Option<Repeatable>,
 }
 
@@ -300,7 +301,7 @@ impl Writer {
                 steps.pass(Step::Sealed);
                 sealed
             };
-            let result = app.store.register(new, seal).await;
+            let result = Box::pin(app.store.register(new, seal)).await;
             app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
             match result {
                 Ok(reply) => {
@@ -371,5 +372,21 @@ fn issued(minted: Minted) -> IssuedToken {
         name: minted.name.to_string(),
         digest: token::digest(&minted.text),
         expires_at: minted.expires_at,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what an asynchronous function makes.
+    fn size<'a, A: 'a, B, C, D, F>(_: impl FnOnce(&'a A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_sign_up_that_waits_for_its_hash_is_small() {
+        let waiting = size(register);
+        assert!(waiting <= 4096, "{waiting} bytes");
     }
 }

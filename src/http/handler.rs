@@ -25,6 +25,7 @@ use http::request::Parts;
 use http::{HeaderName, HeaderValue, Method, Response, StatusCode};
 use receive::Stop;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,11 +66,11 @@ pub(super) async fn answer(
         line.answered();
         return guarded(response, &request_id);
     };
-    let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
+    let line = Line::new(&app, &circumstances, caller, Some(&mounted));
     circumstances.proof = app.proof(&mounted);
-    let exchange = Exchange { app, mounted, circumstances, line };
+    let exchange = Arc::new(Exchange { app, mounted, circumstances: Arc::new(circumstances), line });
     // A panic is an answer, too.
-    let ran = caught(exchange.run(&parts, body)).await;
+    let ran = caught(pin!(exchange.run(&parts, body))).await;
     let response = match ran.unwrap_or_else(|panicked| Ok(exchange.failed(&panicked))) {
         Ok(reply) => {
             exchange.line.ends_with(&reply);
@@ -92,10 +93,12 @@ pub(super) async fn is_read(parts: &Parts, body: Body, limit: usize) -> bool {
 
 pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     let now = app.clock.now();
+    // Asking the system takes longer than what it gives.
+    let [random, request_id] = app.clock.random_pair();
     Circumstances {
         now,
-        random: uuid_v7(now, app.clock.random()),
-        request_id: uuid_v7(now, app.clock.random()).to_string().into(),
+        random: uuid_v7(now, random),
+        request_id: uuid_v7(now, request_id).to_string().into(),
         path: parts.uri.path().into(),
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
@@ -108,16 +111,15 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
 struct BodyGone;
 
 /// One request and the contract that answers it.
-#[derive(Clone)]
 struct Exchange {
     app: Arc<App>,
     mounted: Arc<Mounted>,
-    circumstances: Circumstances,
-    line: Arc<Line>,
+    circumstances: Arc<Circumstances>,
+    line: Line,
 }
 
 impl Exchange {
-    async fn run(&self, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
+    async fn run(self: &Arc<Self>, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
             reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
@@ -182,7 +184,7 @@ impl Exchange {
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
     /// presence stays here, where a client that leaves takes it along.
-    async fn register(&self, sign_up: SignUp, tries: Tries) -> Reply {
+    async fn register(self: &Arc<Self>, sign_up: SignUp, tries: Tries) -> Reply {
         let (exchange, fields) = (self.clone(), sign_up.fields.clone());
         let presence = self.app.passwords.presence();
         let claim = presence.claim();
@@ -194,8 +196,8 @@ impl Exchange {
                 }
                 // Nobody is there to read it, and nothing was done.
                 Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
-                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, &fields),
-                Err(RegisterError::Spent) => exchange.spent(&fields),
+                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, fields),
+                Err(RegisterError::Spent) => exchange.spent(fields),
                 Err(error) => exchange.refused(error),
             };
             // Also when nobody is left to hear it.
@@ -206,12 +208,13 @@ impl Exchange {
         task.await.unwrap_or_else(|_| self.failed(&Panicked))
     }
 
-    fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
+    fn taken(&self, kinds: &[String], fields: Arc<Fields>) -> Reply {
+        let fields = Arc::unwrap_or_clone(fields);
+        self.refuse(self.mounted.contract.taken(fields, kinds, &self.circumstances))
     }
 
-    fn spent(&self, fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.spent(fields.clone(), &self.circumstances))
+    fn spent(&self, fields: Arc<Fields>) -> Reply {
+        self.refuse(self.mounted.contract.spent(Arc::unwrap_or_clone(fields), &self.circumstances))
     }
 
     fn refused(&self, error: RegisterError) -> Reply {
