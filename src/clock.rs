@@ -75,6 +75,16 @@ impl Clock {
         self.fill(&mut bytes);
         bytes
     }
+
+    /// Twice `N` random bytes, drawn in one go.
+    ///
+    /// # Panics
+    /// As [`Clock::fill`].
+    pub fn random_pair<const N: usize>(&self) -> [[u8; N]; 2] {
+        let mut pair = [[0; N]; 2];
+        self.fill(pair.as_flattened_mut());
+        pair
+    }
 }
 
 impl fmt::Debug for Clock {

@@ -45,7 +45,7 @@ pub async fn register(
     if let Some(reply) = repeated(app, &repeatable).await? {
         return Ok(again(reply));
     }
-    match make(app, sign_up, Tries::default(), claim).await {
+    match Box::pin(make(app, sign_up, Tries::default(), claim)).await {
         // By a twin of this very request, perhaps, which was under way at the same time.
         Err(RegisterError::Taken(mut kinds)) => match repeated(app, &repeatable).await? {
             Some(reply) => Ok(again(reply)),
@@ -71,7 +71,7 @@ pub async fn register(
 /// When the store does not answer, or the answer belongs to another request.
 pub async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply>, RegisterError> {
     let begun = Instant::now();
-    let kept = app.store.repeat(repeatable.repetition.digest, app.clock.now()).await;
+    let kept = Box::pin(app.store.repeat(repeatable.repetition.digest, app.clock.now())).await;
     app.metrics.store.repeat.observe(begun.elapsed().as_secs_f64());
     let Some(kept) = kept.map_err(|error| unavailable(app, error))? else { return Ok(None) };
     let reply = repeatable.replay(&kept)?;
@@ -79,6 +79,7 @@ pub async fn repeated(app: &App, repeatable: &Repeatable) -> Result<Option<Reply
     Ok(Some(reply))
 }
 
+// Hundreds wait here for a hash, and a future has room for the largest of its steps. So what talks to the store is boxed.
 async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<Answer, RegisterError> {
     let keys = claims(&sign_up);
     // Before anything that could tell whether an account exists.
@@ -93,7 +94,7 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     if sign_up.mounted.contract.register.reveals_duplicates() {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();
-        let taken = app.store.collisions(&keys).await;
+        let taken = Box::pin(app.store.collisions(&keys)).await;
         app.metrics.store.collisions.observe(begun.elapsed().as_secs_f64());
         let taken = taken.map_err(|error| unavailable(app, error))?;
         if !taken.is_empty() {
@@ -129,11 +130,27 @@ async fn spend(app: &App, proof: Proof, repeatable: Option<&Repeatable>) -> Resu
         expires_at: proof.expires_at.saturating_add(CLOCKS_DIFFER).unwrap_or(Timestamp::MAX),
     };
     let begun = Instant::now();
-    let counts = app.store.spend(spending).await;
+    let counts = Box::pin(app.store.spend(spending)).await;
     app.metrics.store.spend.observe(begun.elapsed().as_secs_f64());
     if !counts.map_err(|error| unavailable(app, error))? {
         return Err(RegisterError::Spent);
     }
     app.metrics.proofs.spent.inc();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The size of what an asynchronous function makes.
+    fn size<'a, A: 'a, B, C, D, F>(_: impl FnOnce(&'a A, B, C, D) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn a_sign_up_that_waits_for_its_hash_is_small() {
+        let waiting = size(register);
+        assert!(waiting <= 4096, "{waiting} bytes");
+    }
 }

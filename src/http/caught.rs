@@ -1,7 +1,7 @@
 //! A panic in a handler ends its request with an answer, and nothing else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
+use std::pin::Pin;
 use std::task::Poll;
 
 /// The work panicked. What it said went to the panic hook.
@@ -10,11 +10,10 @@ use std::task::Poll;
 pub(super) struct Panicked;
 
 /// Runs a future to its end or to its panic. What it shared must be whole after a panic: here that is the [`App`],
-/// whose parts guard themselves.
+/// whose parts guard themselves. The future is pinned by the caller, so that there is room for it only once.
 ///
 /// [`App`]: crate::app::App
-pub(super) async fn caught<F: Future>(future: F) -> Result<F::Output, Panicked> {
-    let mut future = pin!(future);
+pub(super) async fn caught<F: Future>(mut future: Pin<&mut F>) -> Result<F::Output, Panicked> {
     std::future::poll_fn(move |context| {
         match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(context))) {
             Ok(poll) => poll.map(Ok),

@@ -26,6 +26,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use receive::Stop;
 use std::net::IpAddr;
+use std::pin::pin;
 use std::sync::Arc;
 
 /// Said when the connection cannot be used for another request.
@@ -65,11 +66,11 @@ pub(super) async fn answer(
         line.answered();
         return guarded(response, &request_id);
     };
-    let line = Arc::new(Line::new(&app, &circumstances, caller, Some(&mounted)));
+    let line = Line::new(&app, &circumstances, caller, Some(&mounted));
     circumstances.proof = app.proof(&mounted);
-    let exchange = Exchange { app, mounted, circumstances, line };
+    let exchange = Arc::new(Exchange { app, mounted, circumstances: Arc::new(circumstances), line });
     // A panic is an answer, too.
-    let ran = caught(exchange.run(&parts, body)).await;
+    let ran = caught(pin!(exchange.run(&parts, body))).await;
     let response = match ran.unwrap_or_else(|panicked| Ok(exchange.failed(&panicked))) {
         Ok(reply) => {
             exchange.line.ends_with(&reply);
@@ -86,10 +87,12 @@ pub(super) async fn answer(
 
 pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
     let now = app.clock.now();
+    // Asking the system takes longer than what it gives.
+    let [random, request_id] = app.clock.random_pair();
     Circumstances {
         now,
-        random: uuid_v7(now, app.clock.random()),
-        request_id: uuid_v7(now, app.clock.random()).to_string().into(),
+        random: uuid_v7(now, random),
+        request_id: uuid_v7(now, request_id).to_string().into(),
         path: parts.uri.path().into(),
         base_url: app.base_url.clone(),
         secrets: app.secrets.clone(),
@@ -102,7 +105,7 @@ pub(super) fn circumstances(app: &App, parts: &Parts) -> Circumstances {
 struct BodyGone;
 
 impl Exchange {
-    async fn run(&self, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
+    async fn run(self: &Arc<Self>, parts: &Parts, body: Body) -> Result<Reply, BodyGone> {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
             reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
@@ -167,7 +170,7 @@ impl Exchange {
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its
     /// presence stays here, where a client that leaves takes it along.
-    async fn register(&self, sign_up: SignUp, tries: Tries) -> Reply {
+    async fn register(self: &Arc<Self>, sign_up: SignUp, tries: Tries) -> Reply {
         let (exchange, fields) = (self.clone(), sign_up.fields.clone());
         let presence = self.app.passwords.presence();
         let claim = presence.claim();
@@ -179,8 +182,8 @@ impl Exchange {
                 }
                 // Nobody is there to read it, and nothing was done.
                 Err(RegisterError::Left) => return exchange.plain(Outcome::Busy),
-                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, &fields),
-                Err(RegisterError::Spent) => exchange.spent(&fields),
+                Err(RegisterError::Taken(kinds)) => exchange.taken(&kinds, fields),
+                Err(RegisterError::Spent) => exchange.spent(fields),
                 Err(error) => exchange.refused(error),
             };
             // Also when nobody is left to hear it.

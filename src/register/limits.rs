@@ -14,7 +14,7 @@ pub async fn settle(app: &App, tries: Tries) -> Result<(), RegisterError> {
         return Ok(());
     }
     let begun = Instant::now();
-    let settled = app.throttle.settle(tries, &app.clock).await;
+    let settled = Box::pin(app.throttle.settle(tries, &app.clock)).await;
     app.metrics.store.limits.observe(begun.elapsed().as_secs_f64());
     settled.map_err(|error| match error {
         Unsettled::Throttled(throttled) => RegisterError::Throttled(throttled),

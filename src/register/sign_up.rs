@@ -29,7 +29,7 @@ pub struct SignUp {
     /// The SHA-256 of the submitted password, when the contract reveals it.
     pub password_sha256: Option<String>,
     /// When, where and under which request id.
-    pub circumstances: Circumstances,
+    pub circumstances: Arc<Circumstances>,
     /// The proof of work that it brought.
     pub proof: Option<Proof>,
     /// When it may be sent again: how its answer is kept and found.

@@ -20,7 +20,7 @@ pub(super) struct Writer {
     pub(super) mounted: Arc<Mounted>,
     pub(super) fields: Arc<Fields>,
     pub(super) password_sha256: Option<String>,
-    pub(super) circumstances: Circumstances,
+    pub(super) circumstances: Arc<Circumstances>,
     pub(super) repeatable: Option<Repeatable>,
 }
 
@@ -58,7 +58,7 @@ impl Writer {
                 steps.pass(Step::Sealed);
                 sealed
             };
-            let result = app.store.register(new, seal).await;
+            let result = Box::pin(app.store.register(new, seal)).await;
             app.metrics.store.register.observe(begun.elapsed().as_secs_f64());
             match result {
                 Ok(reply) => {

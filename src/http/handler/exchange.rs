@@ -14,21 +14,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// One request and the contract that answers it.
-#[derive(Clone)]
 pub(super) struct Exchange {
     pub(super) app: Arc<App>,
     pub(super) mounted: Arc<Mounted>,
-    pub(super) circumstances: Circumstances,
-    pub(super) line: Arc<Line>,
+    pub(super) circumstances: Arc<Circumstances>,
+    pub(super) line: Line,
 }
 
 impl Exchange {
-    pub(super) fn taken(&self, kinds: &[String], fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.taken(fields.clone(), kinds, &self.circumstances))
+    pub(super) fn taken(&self, kinds: &[String], fields: Arc<Fields>) -> Reply {
+        let fields = Arc::unwrap_or_clone(fields);
+        self.refuse(self.mounted.contract.taken(fields, kinds, &self.circumstances))
     }
 
-    pub(super) fn spent(&self, fields: &Fields) -> Reply {
-        self.refuse(self.mounted.contract.spent(fields.clone(), &self.circumstances))
+    pub(super) fn spent(&self, fields: Arc<Fields>) -> Reply {
+        self.refuse(self.mounted.contract.spent(Arc::unwrap_or_clone(fields), &self.circumstances))
     }
 
     pub(super) fn refused(&self, error: RegisterError) -> Reply {

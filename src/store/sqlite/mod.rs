@@ -76,7 +76,7 @@ impl Sqlite {
         let asked = readers.clone();
         let lookups = Lookups::start(move |keys: Vec<Key>| {
             let readers = asked.clone();
-            async move { readers.read(move |connection| Ok(read::collisions(connection, &keys)?)).await }
+            async move { readers.read(move |connection| Ok(read::collisions_at_once(connection, &keys)?)).await }
         });
         Ok(Sqlite(Arc::new(Inner { writer, readers, lookups, created: opened.created })))
     }

@@ -131,7 +131,18 @@ pub(super) fn key_ids(connection: &Connection) -> rusqlite::Result<Vec<(Option<S
     statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Which keys are taken, in the order given. Also called by the writer, inside its transaction.
+/// [`collisions`] of a state that the look-ups share: one read lock for all of them, which costs more than a look-up.
+pub(super) fn collisions_at_once(connection: &Connection, keys: &[Key]) -> rusqlite::Result<Vec<Key>> {
+    if keys.len() < 2 {
+        return collisions(connection, keys);
+    }
+    let snapshot = connection.unchecked_transaction()?;
+    let taken = collisions(&snapshot, keys)?;
+    snapshot.finish()?;
+    Ok(taken)
+}
+
+/// Which keys are taken, in the order given. Called by the writer inside its transaction.
 pub(super) fn collisions(connection: &Connection, keys: &[Key]) -> rusqlite::Result<Vec<Key>> {
     let mut statement = connection.prepare_cached(KEY_TAKEN)?;
     let mut taken = Vec::new();
