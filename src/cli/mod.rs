@@ -19,6 +19,7 @@ mod pepper;
 mod serve;
 mod settings;
 mod sockets;
+mod terminal;
 mod user;
 
 use std::ffi::OsString;
