@@ -109,7 +109,12 @@ impl Exchange {
         // Servers are told apart by their contract's secret, and people by their network.
         let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
         let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
-        let written = contract.written(request, fields);
+        // Without a key the request stands for itself, with its proof: others on the same network would have to guess that, too,
+        // to try passwords on it.
+        let written = match key {
+            Some(_) => contract.asked(request, fields),
+            None => contract.written(request, fields),
+        };
         let scope = [self.mounted.name.as_str(), &network];
         Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
     }
