@@ -290,6 +290,20 @@ pub(crate) struct ReplyTemplate {
     pub(crate) at: std::ops::Range<usize>,
 }
 
+impl ReplyTemplate {
+    /// All that is written of it: its message only where something else mentions that.
+    fn texts(&self) -> impl Iterator<Item = &Template> {
+        let written = || self.headers.iter().map(|(_, text)| &**text).chain([&*self.body]);
+        let said = written().any(|text| text.mentions(&["message"]));
+        written().chain(said.then_some(&*self.message))
+    }
+
+    /// Its headers' names, and everything that is written, as the file has it.
+    fn sources(&self) -> (Vec<&http::HeaderName>, Vec<&str>) {
+        (self.headers.iter().map(|(name, _)| name).collect(), self.texts().map(Template::source).collect())
+    }
+}
+
 impl Contract {
     /// Every outcome that this contract has a reply for.
     pub fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
@@ -325,7 +339,11 @@ impl Operation {
 
     /// Whether a collision is told apart from success anyway, so that a look-up before the hash reveals nothing new.
     pub fn reveals_duplicates(&self) -> bool {
-        self.reply(&Outcome::Taken).status != self.reply(&Outcome::Created).status
-            || self.reply(&Outcome::Taken).body.source() != self.reply(&Outcome::Created).body.source()
+        let (taken, created) = (self.reply(&Outcome::Taken), self.reply(&Outcome::Created));
+        let mut unique = self.fields.iter().flat_map(|field| &field.rules).filter(|rule| rule.unique);
+        taken.status != created.status
+            || taken.sources() != created.sources()
+            || taken.texts().any(|text| text.mentions(&["outcome"]))
+            || unique.any(|rule| rule.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::Taken))
     }
 }

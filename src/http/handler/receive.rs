@@ -50,7 +50,8 @@ impl Exchange {
 
     fn stop(&self, parts: &Parts, body: &Bytes, refusal: Refusal) -> Stop {
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
-        let fields = refusal.fields.as_ref().filter(|_| refusal.may_have_passed());
+        let is_kept = || self.mounted.contract.register.reveals_duplicates();
+        let fields = refusal.fields.as_ref().filter(|_| refusal.may_have_passed() && is_kept());
         match fields.and_then(|fields| self.repeatable(parts, request, fields).ok().flatten()) {
             Some(repeatable) => Stop::Unproven(Box::new(refusal), Box::new(repeatable)),
             None => Stop::Refused(refusal),
