@@ -38,7 +38,12 @@ pub async fn register(
     tries: Tries,
     claim: Claim,
 ) -> Result<Answer, RegisterError> {
-    let Some(repeatable) = sign_up.repeatable.clone() else { return make(app, sign_up, tries, claim).await };
+    // Where a duplicate is answered like a success, no answer is kept: one that comes at once, is counted for no name and needs
+    // no proof would tell that the address was free. There a repetition is a duplicate, whose answer says the same.
+    let is_kept = sign_up.mounted.contract.register.reveals_duplicates();
+    let Some(repeatable) = sign_up.repeatable.clone().filter(|_| is_kept) else {
+        return make(app, sign_up, tries, claim).await;
+    };
     // A repetition counts for where it comes from, and not for its name.
     settle(app, tries).await?;
     let again = |reply| Answer { reply, user: None };
@@ -91,7 +96,8 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     if let Some(proof) = sign_up.proof {
         spend(app, proof, sign_up.repeatable.as_ref()).await?;
     }
-    if sign_up.mounted.contract.register.reveals_duplicates() {
+    let reveals = sign_up.mounted.contract.register.reveals_duplicates();
+    if reveals {
         // The index decides at the insert; this spares a hash for an answer that is known already.
         let begun = Instant::now();
         let taken = Box::pin(app.store.collisions(&keys)).await;
@@ -117,7 +123,7 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
         fields: sign_up.fields,
         password_sha256: sign_up.password_sha256,
         circumstances: sign_up.circumstances,
-        repeatable: sign_up.repeatable,
+        repeatable: sign_up.repeatable.filter(|_| reveals),
     };
     writer.write(app, account, keys, hash, user.id).await
 }

@@ -1,8 +1,8 @@
 //! How much is written of refusals, which cost a stranger nothing.
 //!
-//! An account costs a hash, so each has a row of its own. Refusals have one as long as they keep to a rate; beyond it they
-//! are counted together for a minute, by contract, outcome and network. So a flood makes two bounded streams of rows and
-//! no more, and every request is in a row.
+//! An account costs a hash, so each has a row of its own. Whatever made none (a refusal, or an answer that was given again)
+//! has one as long as it keeps to a rate; beyond it, requests are counted together for a minute, by contract, outcome and
+//! network. So a flood makes two bounded streams of rows and no more, and every request is in a row.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,9 +18,6 @@ pub(super) const MINUTE: Duration = Duration::from_secs(60);
 
 /// How many networks are told apart among those that are counted together.
 const NETWORKS: usize = 60;
-
-/// What has a row of its own whatever the rate.
-const CREATED: &str = "created";
 
 /// Decides what is a row.
 pub(super) struct Ledger {
@@ -42,7 +39,7 @@ impl Ledger {
 
     /// The attempt again when it is a row of its own; otherwise it is counted.
     pub(super) fn enter(&mut self, attempt: Attempt) -> Option<Attempt> {
-        let Some(bucket) = self.bucket.filter(|_| attempt.outcome != CREATED) else { return Some(attempt) };
+        let Some(bucket) = self.bucket.filter(|_| attempt.user.is_none()) else { return Some(attempt) };
         match bucket.take(self.end, self.clock.uptime().as_micros() as Micros) {
             Ok(end) => {
                 self.end = end;
@@ -112,6 +109,10 @@ mod tests {
         }
     }
 
+    fn account(number: u128) -> Attempt {
+        Attempt { user: Some(Uuid::from_u128(number)), ..attempt(number, "created", "192.0.2.1") }
+    }
+
     fn ledger(burst: u32) -> Ledger {
         let rate = Rate { count: 1, per: Duration::from_secs(3600), burst };
         Ledger::new(Some(rate), Clock::fixed(Timestamp::UNIX_EPOCH, 1))
@@ -120,11 +121,17 @@ mod tests {
     #[test]
     fn within_the_rate_everything_is_a_row_and_beyond_it_accounts_are() {
         let mut ledger = ledger(2);
-        let own: Vec<bool> = ["invalid", "created", "taken", "invalid", "created", "invalid", "taken"]
-            .iter()
-            .enumerate()
-            .map(|(number, outcome)| ledger.enter(attempt(number as u128, outcome, "192.0.2.1")).is_some())
-            .collect();
+        let refused = |number, outcome| attempt(number, outcome, "192.0.2.1");
+        let attempts = [
+            refused(0, "invalid"),
+            account(1),
+            refused(2, "taken"),
+            refused(3, "invalid"),
+            account(4),
+            refused(5, "invalid"),
+            refused(6, "taken"),
+        ];
+        let own = attempts.map(|attempt| ledger.enter(attempt).is_some());
         assert_eq!(own, [true, true, true, false, true, false, false]);
         let mut rows = ledger.counted();
         rows.sort_by_key(|row| row.attempts);
@@ -133,6 +140,16 @@ mod tests {
         assert_eq!((rows[1].attempts, rows[1].outcome.as_str()), (2, "invalid"));
         assert_eq!((rows[1].claimed, rows[1].network.as_deref()), (Claimed::default(), Some("192.0.2.1")));
         assert!(!ledger.has_counted());
+    }
+
+    #[test]
+    fn an_answer_that_is_given_again_is_no_account() {
+        let mut ledger = ledger(1);
+        assert!(ledger.enter(account(1)).is_some());
+        let again: Vec<bool> =
+            (2..9).map(|number| ledger.enter(attempt(number, "created", "192.0.2.1")).is_some()).collect();
+        assert_eq!(again.iter().filter(|own| **own).count(), 1);
+        assert_eq!(ledger.counted()[0].attempts, 6);
     }
 
     #[test]

@@ -65,6 +65,12 @@ pub enum BuildError {
         /// Why.
         reason: &'static str,
     },
+    /// Another build of the same filter is under way.
+    #[error("another build writes {}", path.display())]
+    UnderWay {
+        /// What it writes.
+        path: PathBuf,
+    },
     /// An earlier build was made of other lists.
     #[error(
         "the lists are not those that were begun with; remove the .partial and .partial.state beside the filter to begin anew"

@@ -3,14 +3,17 @@
 //!
 //! The next build of the same file goes on from there. It reads the lists from their beginning again, which is quick, and
 //! compares what it reads with what the finished part was made of. So it always makes what an undisturbed build of the lists
-//! that it was given makes, byte for byte, or says why it does not go on.
+//! that it was given makes, byte for byte, or says why it does not go on. Whoever may write beside the filter is believed: who
+//! could leave a false beginning there could replace the filter.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, BufRead, BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
+use super::SHARDS;
 use super::build::{BuildError, Built, Checkpoint, Finished, build_from};
 
 /// Reads lists that are sorted by hash, each with what its hashes begin with (nothing, or the five digits of a range file),
@@ -26,8 +29,11 @@ pub fn build_to<R: BufRead>(
     mut progress: impl FnMut(usize),
 ) -> Result<Built, BuildError> {
     let partial = Partial::beside(to);
+    let mut file = partial.open()?;
     let finished = partial.finished(least)?;
-    let mut file = partial.open(finished.as_ref())?;
+    // Cut behind what is finished.
+    file.set_len(finished.as_ref().map_or(0, |finished| finished.checkpoint.bytes))?;
+    file.seek(SeekFrom::End(0))?;
     let out = BufWriter::with_capacity(1 << 20, file.try_clone()?);
     let built = build_from(lists, out, least, finished, |out, checkpoint| {
         out.flush()?;
@@ -66,6 +72,9 @@ impl Partial {
         };
         let damaged = || refused("is damaged");
         let checkpoint: Checkpoint = serde_json::from_slice(&state).map_err(|_| damaged())?;
+        if checkpoint.shards > SHARDS {
+            return Err(damaged());
+        }
         if checkpoint.least != least {
             return Err(refused("was begun with another --least"));
         }
@@ -86,12 +95,21 @@ impl Partial {
         Ok(Some(Finished { checkpoint, sum }))
     }
 
-    /// The file, cut behind what is finished.
-    fn open(&self, finished: Option<&Finished>) -> io::Result<File> {
-        let mut file = File::options().write(true).create(true).truncate(false).open(&self.file)?;
-        file.set_len(finished.map_or(0, |finished| finished.checkpoint.bytes))?;
-        file.seek(SeekFrom::End(0))?;
-        Ok(file)
+    /// The file, for this build alone as long as it is open. Of two that wrote it at once, one could cut off what the other
+    /// has written, and the other put the rest in the place of a whole filter.
+    fn open(&self) -> Result<File, BuildError> {
+        let under_way = || BuildError::UnderWay { path: self.file.clone() };
+        let file = File::options().write(true).create(true).truncate(false).open(&self.file)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(under_way()),
+            // Some file systems have no locks.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        // The build that had it may have ended meanwhile: then this is the filter by now, and not to be touched.
+        let (ours, there) = (file.metadata()?, fs::metadata(&self.file).map_err(|_| under_way())?);
+        if (ours.dev(), ours.ino()) == (there.dev(), there.ino()) { Ok(file) } else { Err(under_way()) }
     }
 
     /// Notes what is finished once it is on the disk.

@@ -12,7 +12,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
-use super::user::{open, printable};
+use super::terminal::{json_line, printable};
+use super::user::open;
 use super::{Caller, Failure, StoreArgs, table};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -33,8 +34,8 @@ Examples:
   vestibule audit --follow
 
 Attempts are recorded by servers with audit.store = true. Each is one row: when, which contract, how it ended, from which
-network, and the id of the account that was made. A flood of refusals is counted together: such a row stands for several
-ATTEMPTS and has no request id. Addresses and user names are not recorded, only keyed hashes of them: --about makes the
+network, and the id of the account that was made. A flood of refusals, or of answers that were given again, is counted
+together: such a row stands for several ATTEMPTS and has no request id. Addresses and user names are not recorded, only keyed hashes of them: --about makes the
 hash of a name, for which it needs the server's token secret.")]
 pub(super) struct AuditArgs {
     /// Begin at this time, or so long ago: 2026-11-20T09:00:00Z, 1h, 30m
@@ -164,7 +165,7 @@ impl Rows for Record<'_> {
     }
 
     fn line(&self, attempt: &Attempt) -> String {
-        if self.json { as_json(attempt).to_string() } else { cells(attempt).join("  ") }
+        if self.json { json_line(&as_json(attempt)) } else { cells(attempt).join("  ") }
     }
 }
 

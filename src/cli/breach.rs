@@ -82,7 +82,7 @@ fn make(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         let _ = writeln!(io::stderr().lock());
     }
     let built = built.map_err(|error| match error {
-        BuildError::Io(_) => Failure::unavailable(error),
+        BuildError::Io(_) | BuildError::UnderWay { .. } => Failure::unavailable(error),
         error => Failure::refused(error),
     })?;
     if built.resumed > 0 {

@@ -9,7 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
-use super::user::{open, printable};
+use super::terminal::{json_line, printable};
+use super::user::open;
 use super::{Caller, Failure, StoreArgs};
 use crate::store::{Event, Events, Store};
 
@@ -98,7 +99,7 @@ impl Rows for Outbox<'_> {
     }
 
     fn line(&self, event: &Event) -> String {
-        if self.json { as_json(event).to_string() } else { as_line(event) }
+        if self.json { json_line(&as_json(event)) } else { as_line(event) }
     }
 }
 

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::user::{open, printable};
+use super::terminal::printable;
+use super::user::open;
 use super::{Caller, Failure, StoreArgs};
 use crate::names::claims;
 use crate::store::Store;

@@ -21,6 +21,7 @@ mod serve;
 mod settings;
 mod sockets;
 mod table;
+mod terminal;
 mod user;
 
 use std::ffi::OsString;

@@ -36,7 +36,7 @@ Examples:
 The last line of the file goes into new hashes, so adding one is how a pepper is replaced. Servers read the file when they
 start. Older lines stay until `vestibule pepper usage` counts no account for them.")]
 struct NewArgs {
-    /// Its name, 1 to 8 letters, digits, `-`, `_` or `.`; today's date unless given
+    /// Its name, 1 to 8 letters, digits, `-`, `_` or `.`, which no other one ever had; made up unless given
     id: Option<String>,
 }
 
@@ -65,7 +65,12 @@ pub(super) fn run(args: PepperArgs, caller: &Caller) -> anyhow::Result<ExitCode>
 
 fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
     let clock = Clock::system();
-    let id = args.id.clone().unwrap_or_else(|| clock.now().strftime("%Y%m%d").to_string());
+    // The year, for people, and what keeps two of a day apart: hashes say with which name they were made.
+    let made_up = || {
+        let [a, b, c] = clock.random();
+        format!("{}{a:02x}{b:02x}{c:02x}", clock.now().strftime("%y"))
+    };
+    let id = args.id.clone().unwrap_or_else(made_up);
     let id = KeyId::parse(&id).ok_or_else(|| {
         Failure::refused(anyhow!("the id {id:?} is not 1 to 8 letters, digits, `-`, `_` or `.`"))
     })?;

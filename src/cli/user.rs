@@ -9,6 +9,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::look_alikes::{self, LookAlikesArgs};
+use super::terminal::{json_line, json_lines, printable};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
@@ -119,7 +120,7 @@ async fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     if args.json {
         for user in &users {
-            writeln!(out, "{}", as_json(user))?;
+            writeln!(out, "{}", json_line(&as_json(user)))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -146,16 +147,6 @@ fn full_name(user: &User) -> String {
     }
 }
 
-/// Stored text on a terminal: control characters, line ends and marks that turn the direction of a line are shown, not
-/// obeyed.
-pub(super) fn printable(text: &str) -> String {
-    let is_order = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{2028}'..='\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().flat_map(|c| if is_order(c) { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
 async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let store = open(loaded).await?;
     let found = find(&store, &args.who).await?;
@@ -163,12 +154,12 @@ async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     let Some(user) = found else { return nobody(&args.who) };
     let mut out = std::io::stdout().lock();
     if args.json {
-        writeln!(out, "{}", serde_json::to_string_pretty(&as_json(&user))?)?;
+        writeln!(out, "{}", json_lines(&as_json(&user)))?;
         return Ok(ExitCode::SUCCESS);
     }
     if let serde_json::Value::Object(members) = as_json(&user) {
         for (name, value) in members {
-            let text = value.as_str().map_or_else(|| value.to_string(), printable);
+            let text = value.as_str().map_or_else(|| json_line(&value), printable);
             writeln!(out, "{name:<12} {text}")?;
         }
     }

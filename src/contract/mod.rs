@@ -12,6 +12,7 @@
 //! (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors), `explain` (a
 //! request, step by step); and `draft` (a file started from examples).
 
+mod asked;
 mod body;
 mod circumstances;
 mod clean;

@@ -106,8 +106,12 @@ impl Operation {
 
     /// Whether a collision is told apart from success anyway, so that a look-up before the hash reveals nothing new.
     pub fn reveals_duplicates(&self) -> bool {
-        self.reply(&Outcome::Taken).status != self.reply(&Outcome::Created).status
-            || self.reply(&Outcome::Taken).body.source() != self.reply(&Outcome::Created).body.source()
+        let (taken, created) = (self.reply(&Outcome::Taken), self.reply(&Outcome::Created));
+        let mut unique = self.fields.iter().flat_map(|field| &field.rules).filter(|rule| rule.unique);
+        taken.status != created.status
+            || taken.sources() != created.sources()
+            || taken.texts().any(|text| text.mentions(&["outcome"]))
+            || unique.any(|rule| rule.outcome.as_ref().is_some_and(|outcome| *outcome != Outcome::Taken))
     }
 }
 

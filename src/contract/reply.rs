@@ -18,6 +18,20 @@ pub(crate) struct ReplyTemplate {
     pub(crate) at: std::ops::Range<usize>,
 }
 
+impl ReplyTemplate {
+    /// All that is written of it: its message only where something else mentions that.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Template> {
+        let written = || self.headers.iter().map(|(_, text)| &**text).chain([&*self.body]);
+        let said = written().any(|text| text.mentions(&["message"]));
+        written().chain(said.then_some(&*self.message))
+    }
+
+    /// Its headers' names, and everything that is written, as the file has it.
+    pub(super) fn sources(&self) -> (Vec<&HeaderName>, Vec<&str>) {
+        (self.headers.iter().map(|(name, _)| name).collect(), self.texts().map(Template::source).collect())
+    }
+}
+
 /// Which of the names that cost something to make a reply's templates mention; for others they are not made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sees {

@@ -53,12 +53,12 @@ impl Routes {
                 routes.contracts.entry(twin).or_default().push(mounted.clone());
             }
         }
-        for here in routes.contracts.values_mut() {
-            // A contract that asks for a query is the more particular one.
-            here.sort_by_key(|mounted| std::cmp::Reverse(mounted.contract.register.query.len()));
-        }
         for mounted in contracts.iter().filter(|mounted| mounted.contract.takes_proofs()) {
             routes.challenges.entry(challenge_path(&mounted.path())).or_default().push(mounted.clone());
+        }
+        for here in routes.contracts.values_mut().chain(routes.challenges.values_mut()) {
+            // A contract that asks for a query is the more particular one.
+            here.sort_by_key(|mounted| std::cmp::Reverse(mounted.contract.register.query.len()));
         }
         if collisions.is_empty() { Ok(routes) } else { Err(collisions) }
     }

@@ -29,7 +29,7 @@ pub enum RegisterError {
         /// When a try makes sense.
         retry_after: Duration,
     },
-    /// The client left before its turn; nothing was hashed and nothing written.
+    /// The client left before its turn; nothing was hashed and no account made.
     #[error("the client left before its turn")]
     Left,
     /// Nothing was written; a later try may succeed.

@@ -50,7 +50,8 @@ impl Exchange {
 
     fn stop(&self, parts: &Parts, body: &Bytes, refusal: Refusal) -> Stop {
         let request = Request { query: parts.uri.query(), headers: &parts.headers, body };
-        let fields = refusal.fields.as_ref().filter(|_| refusal.may_have_passed());
+        let is_kept = || self.mounted.contract.register.reveals_duplicates();
+        let fields = refusal.fields.as_ref().filter(|_| refusal.may_have_passed() && is_kept());
         match fields.and_then(|fields| self.repeatable(parts, request, fields).ok().flatten()) {
             Some(repeatable) => Stop::Unproven(Box::new(refusal), Box::new(repeatable)),
             None => Stop::Refused(refusal),
@@ -109,7 +110,12 @@ impl Exchange {
         // Servers are told apart by their contract's secret, and people by their network.
         let caller = parts.extensions.get::<Caller>().filter(|_| contract.secrets().is_empty());
         let network = caller.and_then(Caller::network).map(|network| network.to_string()).unwrap_or_default();
-        let written = contract.written(request, fields);
+        // Without a key the request stands for itself, with its proof: others on the same network would have to guess that, too,
+        // to try passwords on it.
+        let written = match key {
+            Some(_) => contract.asked(request, fields),
+            None => contract.written(request, fields),
+        };
         let scope = [self.mounted.name.as_str(), &network];
         Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
     }

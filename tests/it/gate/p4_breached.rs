@@ -176,6 +176,51 @@ fn p4_a_build_that_was_killed_goes_on_and_makes_the_same_filter() {
 }
 
 #[test]
+fn p4_of_two_builds_of_one_filter_at_once_the_second_is_refused() {
+    let folder = built();
+    let path = |name: &str| folder.path().join(name);
+    let before = std::fs::read(path("filter")).expect("a filter");
+    assert!(Command::new("mkfifo").arg(path("pipe")).status().expect("mkfifo runs").success());
+    let (slow, other, to) = (text(&path("pipe")), text(&path("other.txt")), text(&path("filter")));
+    std::fs::write(&other, &list()[0]).expect("a list");
+    let first = Vestibule::new(&["breach", "build", &slow, "--to", &to]).watch();
+    // It has begun when it reads the list.
+    let mut pipe = std::fs::File::options().write(true).open(&slow).expect("the build reads it");
+    let second = Vestibule::new(&["breach", "build", &other, "--to", &to]).run();
+    assert!(
+        second.code == Some(3) && second.err.contains("another build"),
+        "{:?} {}",
+        second.code,
+        second.err
+    );
+    assert!(std::fs::read(&to).expect("a filter") == before, "the old filter is as it was");
+    pipe.write_all(list().concat().as_bytes()).expect("the build reads it");
+    drop(pipe);
+    first.wait_for(": 1001 passwords, ");
+    assert!(std::fs::read(&to).expect("a filter") == before, "of the same list");
+    assert!(!path("filter.partial").exists());
+    let third = Vestibule::new(&["breach", "build", &other, "--to", &to]).run();
+    assert!(third.code == Some(0) && third.out.contains(": 1 passwords, "), "{}", third.err);
+}
+
+/// What is beside a filter is believed only as far as it can be: nothing that claims more than there can be.
+#[test]
+fn p4_what_a_build_left_cannot_claim_more_than_there_is() {
+    let folder = built();
+    let path = |name: &str| folder.path().join(name);
+    let before = std::fs::read(path("filter")).expect("a filter");
+    std::fs::write(path("filter.partial"), "vtbreach").expect("it can be written");
+    let sum = |bytes: &[u8]| digest::digest(&digest::SHA256, bytes).as_ref().to_vec();
+    let state =
+        json!({ "least": 1, "shards": 257, "bytes": 8, "output": sum(b"vtbreach"), "keys": sum(b"") });
+    std::fs::write(path("filter.partial.state"), state.to_string()).expect("it can be written");
+    let (from, to) = (text(&path("list.txt")), text(&path("filter")));
+    let refused = Vestibule::new(&["breach", "build", &from, "--to", &to]).run();
+    assert!(refused.code == Some(2) && refused.err.contains("filter.partial is damaged"), "{}", refused.err);
+    assert!(std::fs::read(&to).expect("a filter") == before, "the old filter is as it was");
+}
+
+#[test]
 fn p4_what_a_build_left_is_not_continued_when_it_is_damaged_or_the_list_is_another() {
     let (folder, list) = killed_half_way();
     let path = |name: &str| folder.path().join(name);

@@ -23,6 +23,7 @@ on_both! {
     proof_64_uses_on_two_processes_and_a_third_count_once
     proof_is_kept_by_what_is_refused_and_spent_before_the_hash
     proof_of_a_repetition_is_not_asked_for_again
+    proof_that_is_new_makes_no_other_request
     proof_of_twins_under_one_key_makes_one_account
     proof_that_came_to_nothing_counts_again_under_its_key_alone
     proof_without_a_store_is_no_pass
@@ -174,6 +175,25 @@ async fn proof_of_a_repetition_is_not_asked_for_again(database: &Database) {
     assert_eq!(database.number("SELECT count(*) FROM users").await, 2);
 }
 
+/// Whoever heard no answer and sends the form again may have another proof by then: the widget makes a new one by itself.
+async fn proof_that_is_new_makes_no_other_request(database: &Database) {
+    let server = server(database, Demand::Always, |_| ()).await;
+    let mut client = Client::connect(server.address).await;
+    let [first, second] = [proof(&mut client).await, proof(&mut client).await];
+    let keyed = |email: &str, proof| with(&sign_up(email, Some(proof)), "idempotency-key", "k");
+    let made = client.ask(&keyed("jane@example.com", &first)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let again = client.ask(&keyed("jane@example.com", &second)).await;
+    assert_eq!((again.status, &again.body), (201, &made.body));
+    assert_eq!(database.number(SPENT).await, 1, "the other one is still good");
+    // What is asked for still counts, and a proof that is none.
+    let other = client.ask(&keyed("june@example.com", &second)).await;
+    assert_eq!((other.status, other.json()["errors"].is_null()), (422, true), "{other:?}");
+    assert_eq!(code(&client.ask(&keyed("jane@example.com", "x")).await), "proof_malformed");
+    let next = with(&sign_up("june@example.com", Some(&second)), "idempotency-key", "k2");
+    assert_eq!(client.ask(&next).await.status, 201);
+}
+
 async fn proof_of_twins_under_one_key_makes_one_account(database: &Database) {
     let server = server(database, Demand::Always, |_| ()).await;
     let proof = proof(&mut Client::connect(server.address).await).await;
@@ -290,6 +310,29 @@ async fn proof_belongs_to_its_contract_and_may_stand_in_a_header() {
     assert_eq!(code(&client.ask(&with(&bare, "x-altcha", &a)).await), "proof_forged");
     assert_eq!(client.ask(&with(&bare, "x-altcha", &b)).await.status, 201);
     assert_eq!(client.ask(&post("/a/users", &body("june@example.com", Some(&a)))).await.status, 201);
+}
+
+/// Of contracts that share a path the more particular one answers, and so it is its challenge that is handed out.
+#[tokio::test]
+async fn proof_of_contracts_that_share_a_path_is_each_ones_own() {
+    let standard = include_str!("../../../contracts/standard.toml");
+    let particular = standard.replace(r#"path   = "/users""#, r#"path   = "/users?kind=b""#);
+    assert_ne!(standard, particular);
+    let database = Database::sqlite();
+    let contracts = ["--contract", "a.toml@/", "--contract", "b.toml@/", "--set", "proof.demand=always"];
+    let quick = ["--set", "proof.difficulty=100", "--set", "proof.difficulty_under_load=100"];
+    let server = Vestibule::serve(&database)
+        .file("a.toml", standard)
+        .file("b.toml", &particular)
+        .with(&contracts)
+        .with(&quick)
+        .start();
+    let mut client = server.connect().await;
+    for (query, email) in [("?kind=b", "jane@example.com"), ("", "june@example.com")] {
+        let proof = solved(&challenge(&mut client, &format!("/users/challenge{query}")).await);
+        let reply = client.ask(&post(&format!("/users{query}"), &body(email, Some(&proof)))).await;
+        assert_eq!(reply.status, 201, "{query}: {reply:?}");
+    }
 }
 
 #[tokio::test]

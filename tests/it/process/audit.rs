@@ -12,6 +12,7 @@ on_both! {
     whoever_knows_a_name_finds_what_was_tried_with_it
     no_client_can_forge_an_event
     a_flood_of_refusals_is_counted_together
+    a_flood_of_repetitions_is_counted_together
     who_follows_sees_what_comes
     nothing_is_stored_unless_it_is_asked_for
 }
@@ -205,6 +206,23 @@ async fn a_flood_of_refusals_is_counted_together(database: &Database) {
     let counted: Vec<&Value> = events.iter().filter(|event| attempts(event) > 1).collect();
     assert_eq!((events.len(), counted.len()), (3 + 1 + 2, 2), "{events:?}");
     assert!(counted.iter().all(|event| event["request_id"].is_null() && event["network"].is_string()));
+}
+
+/// An answer that is given again costs no hash, and says what the first one said: it must not fill the disk by that.
+async fn a_flood_of_repetitions_is_counted_together(database: &Database) {
+    let server = recording(database).with(&["--set", "audit.refusals=1/h burst 3"]).start();
+    let mut client = server.connect().await;
+    let jane = with(&knex("jane@example.com", "secret-1"), "idempotency-key", "k");
+    let first = client.ask(&jane).await;
+    for _ in 0..20 {
+        assert_eq!(client.ask(&jane).await.body, first.body);
+    }
+    server.stop();
+    let events = events(database, &[]);
+    let attempts = |event: &Value| event["attempts"].as_u64().expect("a number");
+    assert_eq!(events.iter().map(attempts).sum::<u64>(), 21);
+    assert_eq!(events.iter().filter(|event| event["user_id"].is_string()).count(), 1, "the account");
+    assert_eq!(events.len(), 1 + 3 + 1, "{events:?}");
 }
 
 async fn who_follows_sees_what_comes(database: &Database) {

@@ -187,6 +187,16 @@ fn a_bad_file_is_refused_at_start_line_by_line() {
     assert_eq!(Vestibule::new(&["pepper", "new", "much-too-long-an-id"]).run().code, Some(2));
 }
 
+/// Under one name two secrets could not be told apart; whoever makes two on a day must not get them.
+#[test]
+fn peppers_that_nobody_named_have_names_of_their_own() {
+    let names = [(); 2].map(|()| {
+        let line = Vestibule::new(&["pepper", "new"]).run().out;
+        line.split(' ').next().expect("a name").to_owned()
+    });
+    assert!(names[0] != names[1] && names.iter().all(|name| name.len() == 8), "{names:?}");
+}
+
 #[tokio::test]
 async fn a_file_that_others_can_read_is_warned_about() {
     let (folder, database) = (Folder::new(), Database::sqlite());

@@ -19,6 +19,7 @@ on_both! {
     what_is_no_key_is_told_so
     twins_on_two_processes_get_one_answer
     without_a_key_only_a_window_repeats
+    no_key_gives_away_what_a_contract_hides
 }
 
 const PATH: &str = "/express/user/register";
@@ -174,5 +175,53 @@ async fn without_a_key_only_a_window_repeats(database: &Database) {
     assert_eq!(first.status, 201);
     assert_eq!(said(&client.ask(&june("supersecret")).await), said(&first));
     assert_eq!(client.ask(&june("supersecret2")).await.status, 400);
+    assert_whole(database, 2).await;
+}
+
+/// Where a duplicate is answered like a success, an answer that is given again at once, uncounted and without another proof of
+/// work would tell that the address was free.
+async fn no_key_gives_away_what_a_contract_hides(database: &Database) {
+    const HIDING: &str = r#"
+        title = "Hides duplicates"
+        [register]
+        path = "/users"
+        fields = [
+          { name = "email", rules = [{ required = true, format = "email" }, { unique = true }] },
+          { name = "password", rules = [{ required = true, min_length = 8 }] },
+          { name = "altcha", rules = [{ proof = true }] },
+        ]
+        [register.created]
+        status = 202
+        body = '{ "message": "Please look into your mail." }'
+        [register.taken]
+        status = 202
+        body = '{ "message": "Please look into your mail." }'
+        [register.default]
+        body = '{ "error": "{{ outcome }}" }'
+    "#;
+    let start = |more: &[&str]| {
+        let server = serve(database).file("own.toml", HIDING).with(&["--contract", "own.toml"]);
+        server.with(&["--set", "rates.account=3/h"]).with(more).start()
+    };
+    let body = |name: &str| format!(r#"{{"email":"{name}@example.com","password":"supersecret"}}"#);
+    let server = start(&[]);
+    let mut client = server.connect().await;
+    assert_eq!(client.ask(&post("/users", &body("taken"))).await.status, 202);
+    // Each is tried three times in all, and once too often.
+    let mut told = Vec::new();
+    for (name, tries) in [("taken", 3), ("free", 4)] {
+        let request = keyed("/users", name, &body(name));
+        for _ in 0..tries {
+            told.push(client.ask(&request).await.status);
+        }
+    }
+    assert_eq!(told, [202, 202, 429, 202, 202, 202, 429]);
+    // Another process has counted nothing yet, and asks for proofs: of both.
+    let strict = start(&["--set", "proof.demand=always"]);
+    let mut client = strict.connect().await;
+    for name in ["taken", "free"] {
+        let reply = client.ask(&keyed("/users", name, &body(name))).await;
+        assert_eq!((reply.status, reply.body.as_str()), (400, r#"{"error":"invalid"}"#), "{name}");
+    }
     assert_whole(database, 2).await;
 }

@@ -8,6 +8,7 @@ use crate::harness::process::Vestibule;
 on_both! {
     what_was_registered_is_listed_shown_and_verified
     without_a_database_there_is_nothing_to_see
+    what_somebody_wrote_commands_no_terminal
 }
 
 async fn what_was_registered_is_listed_shown_and_verified(database: &Database) {
@@ -72,4 +73,42 @@ async fn without_a_database_there_is_nothing_to_see(database: &Database) {
         assert_eq!(ended.code, Some(3), "{}", ended.err);
         assert!(ended.out.is_empty() && ended.err.contains("vestibule serve"), "{}", ended.err);
     }
+}
+
+/// Names and further values are kept as they were written, and shown so that they command nothing: no escape sequence of
+/// one or of two characters, no mark that turns the direction of a line.
+async fn what_somebody_wrote_commands_no_terminal(database: &Database) {
+    const HOSTILE: &str = "\u{9b}2J\u{1b}[2J\u{7f}\u{85}\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\r\nforged";
+    let contract = include_str!("../../../contracts/knex.toml").replace(
+        "{ name = \"last_name\" },",
+        "{ name = \"last_name\" }, { name = \"note\", into = \"extra.note\" },",
+    );
+    let server =
+        Vestibule::serve(database).file("own.toml", &contract).with(&["--contract", "own.toml"]).start();
+    let body = serde_json::json!({
+        "email": "jane@example.com", "password": "secret-1",
+        "first_name": HOSTILE, "last_name": HOSTILE, "note": HOSTILE,
+    });
+    assert_eq!(server.connect().await.ask(&post("/users", &body.to_string())).await.status, 200);
+    let events = |more: &[&str]| Vestibule::new(&[&["events", "tail"], more].concat()).on(database).run();
+    for (shown, lines) in [
+        (user(database, &["list"], ""), 2),
+        (user(database, &["list", "--json"], ""), 1),
+        (user(database, &["show", "1"], ""), 13),
+        (user(database, &["show", "1", "--json"], ""), 17),
+        (events(&[]), 1),
+        (events(&["--json"]), 1),
+    ] {
+        let commands = |c: char| {
+            c.is_control() && c != '\n'
+                || "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}".contains(c)
+                || ('\u{202a}'..='\u{202e}').contains(&c)
+                || ('\u{2066}'..='\u{2069}').contains(&c)
+        };
+        assert!(!shown.out.contains(commands), "{:?}", shown.out);
+        assert_eq!(shown.out.lines().count(), lines, "{}", shown.out);
+    }
+    let listed = accounts(database);
+    assert_eq!(listed[0]["first_name"], HOSTILE, "programs read what was written");
+    assert_eq!(listed[0]["extra"]["note"], HOSTILE);
 }

@@ -1,0 +1,46 @@
+//! When an answer tells that a value is in use, and when it hides that.
+
+use super::*;
+
+fn reveals(created: &str, taken: &str, unique: &str) -> bool {
+    let mine = if unique.is_empty() { "" } else { "[register.mine]\nstatus = 202\nbody = \"\"" };
+    let text = format!(
+        r#"
+        [register]
+        path = "/users"
+        fields = [
+          {{ name = "email", rules = [{{ required = true }}, {{ unique = true{unique} }}] }},
+          {{ name = "password", rules = [{{ required = true, min_length = 8 }}] }},
+        ]
+        [register.created]
+        {created}
+        [register.taken]
+        {taken}
+        {mine}
+        [register.default]
+        body = "{{}}"
+        "#
+    );
+    loaded(&text).register.reveals_duplicates()
+}
+
+#[test]
+fn whatever_differs_reveals_a_duplicate_and_nothing_else_does() {
+    const SAME: &str = r#"status = 202
+        body = '{ "message": "Look into your mail." }'"#;
+    assert!(!reveals(SAME, SAME, ""));
+    // What a message says is told only where it is written.
+    assert!(!reveals(SAME, &format!("{SAME}\nmessage = \"Taken.\""), ""));
+    let said = r#"status = 202
+        body = '{ "message": "{{ message }}" }'"#;
+    let (hello, other) = (format!("{said}\nmessage = \"Hello.\""), format!("{said}\nmessage = \"Taken.\""));
+    assert!(!reveals(&hello, &hello, ""));
+    assert!(reveals(&hello, &other, ""), "its message");
+    assert!(reveals(SAME, &SAME.replace("202", "200"), ""), "its status");
+    assert!(reveals(SAME, &SAME.replace("Look", "look"), ""), "its body");
+    assert!(reveals(&format!("{SAME}\nheaders = {{ X-Made = \"yes\" }}"), SAME, ""), "a header");
+    let outcome = r#"status = 202
+        body = '{ "code": "{{ outcome }}" }'"#;
+    assert!(reveals(outcome, outcome, ""), "the same text, and another value in it");
+    assert!(reveals(SAME, SAME, r#", outcome = "mine""#), "another answer altogether");
+}
