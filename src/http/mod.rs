@@ -2,7 +2,8 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `shares`), `arrival` reads
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with
+//! `places` and their `shares`), `arrival` reads
 //! what stands before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask,
 //! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above that, [`router`]
 //! knows which contract answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log,
@@ -11,6 +12,7 @@
 
 mod handover;
 mod listener;
+mod places;
 mod refusal;
 mod shares;
 
