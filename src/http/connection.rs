@@ -27,10 +27,11 @@ use super::body::RequestBody;
 use super::entrance::Entrance;
 use super::host;
 use super::http2;
+use super::linger::LINGER;
 use super::pace::{HeadTimer, Pace};
 use super::places::Place;
 use super::reply::{guarded, problem};
-use super::stream::{LINGER, Stream};
+use super::stream::Stream;
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
 /// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).

@@ -162,6 +162,7 @@ impl Exchange {
             Stop::Refused(refusal) => Ok(self.refuse(refusal)),
             Stop::Unproven(refusal, repeatable) => Ok(self.unproven(*refusal, &repeatable).await),
             Stop::TooLate => Err(BodyGone),
+            Stop::Crowded => Ok(self.later(Outcome::Busy, Duration::from_secs(1))),
             Stop::TooLarge => {
                 let mut reply = self.plain(Outcome::TooLarge);
                 reply.headers.push((CONNECTION, CLOSE));

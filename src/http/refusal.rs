@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::stream::LINGER;
+use super::linger::LINGER;
 
 /// How many refusals may be under way at once; connections above that are closed without a word.
 const AT_ONCE: usize = 64;

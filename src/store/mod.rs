@@ -20,6 +20,7 @@ mod limit;
 mod lookups;
 mod migrations;
 mod postgres;
+mod readiness;
 mod sqlite;
 mod url;
 
@@ -32,6 +33,7 @@ pub use backup::{BackupError, Copied};
 pub use error::{Fault, OpenError, RegisterError, StoreError};
 pub use event::{Event, Events};
 pub use limit::{Take, Taken};
+pub use readiness::Readiness;
 pub use url::{DatabaseUrl, UrlError};
 
 use crate::steps::Steps;
