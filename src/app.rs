@@ -11,7 +11,7 @@ use crate::names::Names;
 use crate::password::Pool;
 use crate::proof::{Asked, Proofs};
 use crate::steps::Steps;
-use crate::store::Store;
+use crate::store::{Readiness, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct App {
     pub audit: Audit,
     /// Where accounts live.
     pub store: Store,
+    /// Whether it answers.
+    pub readiness: Readiness,
     /// The contracts and where they are mounted.
     pub contracts: Vec<Arc<Mounted>>,
     /// The deployment's secrets, with which contracts compare.

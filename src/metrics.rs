@@ -119,7 +119,7 @@ pub struct Connections {
     pub open: Gauge,
     /// Let in since the start.
     pub accepted: Counter,
-    /// Turned away since the start, all places being taken.
+    /// Turned away since the start, all places being taken or too many by their network.
     pub refused: Counter,
     /// Failures to accept, such as a full table of open files.
     pub failed: Counter,

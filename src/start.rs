@@ -20,7 +20,7 @@ use crate::names::Names;
 use crate::password::{self, Params, Peppers, Pool, PoolSettings};
 use crate::proof::Proofs;
 use crate::steps::Steps;
-use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::store::{DatabaseUrl, OpenError, Opening, Readiness, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use check::Check;
@@ -160,6 +160,7 @@ impl<'l> Plan<'l> {
             throttle,
             audit,
             store,
+            readiness: Readiness::default(),
             contracts,
             secrets: Arc::new(secrets(config)),
             base_url: config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into(),

@@ -19,7 +19,7 @@ use crate::user::Key;
 use shared::{Shared, Try};
 use std::net::IpAddr;
 use std::time::Duration;
-use table::{Refused, Table};
+use table::{Asked, Refused, Table};
 
 /// What a client is told to wait when there is no room to remember it.
 const FULL: Duration = Duration::from_secs(60);
@@ -149,36 +149,31 @@ impl Throttle {
     /// is a proxy that nobody declared, and behind it is everybody.
     ///
     /// # Errors
-    /// When it came too soon; it is not counted then.
+    /// When it came too soon for one of the limits; it is counted by none then, and leaves no trace in their tables.
     pub fn arrival(
         &self,
         contract: &str,
         address: Option<IpAddr>,
         uptime: Duration,
     ) -> Result<Tries, Throttled> {
-        let mut tries = Vec::new();
-        let mut count = |limit, subject| self.count(Counted { limit, contract, subject }, uptime, &mut tries);
+        let mut subjects = Vec::with_capacity(3);
         if let Some(address) = address.map(|address| address.to_canonical()).filter(|a| !a.is_loopback()) {
-            count(Limit::Network, Subject::Network(Network::of(address)))?;
+            subjects.push((Limit::Network, Subject::Network(Network::of(address))));
             if address.is_ipv6() {
-                count(Limit::Site, Subject::Network(Network::site(address)))?;
+                subjects.push((Limit::Site, Subject::Network(Network::site(address))));
             }
         }
-        count(Limit::Total, Subject::Everybody)?;
-        Ok(Tries(tries))
+        subjects.push((Limit::Total, Subject::Everybody));
+        self.count(contract, subjects, uptime)
     }
 
     /// Somebody wants an account with these names. Values that are no name of somebody are not counted.
     ///
     /// # Errors
-    /// When one of them was tried too often.
+    /// When one of them was tried too often; none is counted then.
     pub fn names(&self, contract: &str, keys: &[Key], uptime: Duration) -> Result<Tries, Throttled> {
-        let mut tries = Vec::new();
-        for key in keys.iter().filter(|key| matches!(key.kind.as_str(), "email" | "username")) {
-            let counted = Counted { limit: Limit::Account, contract, subject: Subject::Name(key) };
-            self.count(counted, uptime, &mut tries)?;
-        }
-        Ok(Tries(tries))
+        let names = keys.iter().filter(|key| matches!(key.kind.as_str(), "email" | "username"));
+        self.count(contract, names.map(|key| (Limit::Account, Subject::Name(key))), uptime)
     }
 
     /// Counts tries for all processes, where they count together; in one go, and up to the first that comes too soon.
@@ -230,19 +225,33 @@ impl Throttle {
         self.counts.iter().flatten().find(|count| count.limit == limit)
     }
 
-    fn count(&self, counted: Counted<'_>, uptime: Duration, tries: &mut Vec<Try>) -> Result<(), Throttled> {
-        let Some(count) = self.count_of(counted.limit) else { return Ok(()) };
-        let now = uptime.as_micros() as Micros;
-        count.table.take(&counted, &count.bucket, now).map_err(|refused| count.throttled(refused))?;
-        if let Some(shared) = &self.shared {
-            let take = shared.take(&counted, &count.bucket);
-            tries.push(Try { limit: counted.limit, own: count.table.hash(&counted), take });
-        }
-        Ok(())
+    /// Counts one try for each of these, or for none of them.
+    fn count<'a>(
+        &self,
+        contract: &'a str,
+        subjects: impl IntoIterator<Item = (Limit, Subject<'a>)>,
+        uptime: Duration,
+    ) -> Result<Tries, Throttled> {
+        let limited = |(limit, subject)| Some((self.count_of(limit)?, Counted { limit, contract, subject }));
+        let counted: Vec<(&Count, Counted<'_>)> = subjects.into_iter().filter_map(limited).collect();
+        let asked: Vec<Asked<'_>> = counted.iter().map(|(count, counted)| count.asked(counted)).collect();
+        let taken = table::take(&asked, uptime.as_micros() as Micros);
+        taken.map_err(|(number, refused)| counted[number].0.throttled(refused))?;
+        let Some(shared) = &self.shared else { return Ok(Tries::default()) };
+        let tries = counted.iter().zip(&asked).map(|((count, counted), asked)| Try {
+            limit: counted.limit,
+            own: asked.hash,
+            take: shared.take(counted, &count.bucket),
+        });
+        Ok(Tries(tries.collect()))
     }
 }
 
 impl Count {
+    fn asked(&self, counted: &Counted<'_>) -> Asked<'_> {
+        Asked { table: &self.table, bucket: &self.bucket, hash: self.table.hash(counted) }
+    }
+
     fn throttled(&self, refused: Refused) -> Throttled {
         Throttled {
             limit: self.limit,

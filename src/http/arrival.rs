@@ -8,6 +8,7 @@ use tokio_rustls::server::TlsStream;
 
 use super::connection::Peer;
 use super::entrance::Entrance;
+use super::places::Place;
 use super::proxy_protocol::{self, HeaderError};
 use super::tls::{ACME, HTTP_2};
 
@@ -18,6 +19,8 @@ pub(super) enum ArrivalError {
     Stranger,
     #[error(transparent)]
     Header(#[from] HeaderError),
+    #[error("the network of the client that the proxy announces holds enough connections")]
+    Surplus(TcpStream),
     #[error("TLS: {0}")]
     Tls(#[source] io::Error),
     #[error("a certificate authority has seen what it asked for")]
@@ -46,17 +49,18 @@ impl Wire {
 /// Reads what stands before HTTP, within the time of a request's head, and returns who is at the other end of it.
 ///
 /// # Errors
-/// Every [`ArrivalError`]; the connection should be closed without a word, as nobody there speaks HTTP yet.
+/// Every [`ArrivalError`]; all but the surplus should be closed without a word, as nobody there speaks HTTP yet.
 pub(super) async fn arrive(
     stream: TcpStream,
     peer: Peer,
+    place: &mut Place,
     entrance: &Entrance,
 ) -> Result<(Wire, Peer), ArrivalError> {
     if !entrance.proxy_protocol && entrance.tls.is_none() {
         return Ok((Wire::Plain(stream), peer));
     }
     // In a box, because a handshake needs much room, and not for long.
-    let prepared = Box::pin(prepared(stream, peer, entrance));
+    let prepared = Box::pin(prepared(stream, peer, place, entrance));
     let time = entrance.limits.header_timeout;
     tokio::time::timeout(time, prepared).await.map_err(|_| ArrivalError::TimedOut)?
 }
@@ -64,6 +68,7 @@ pub(super) async fn arrive(
 async fn prepared(
     mut stream: TcpStream,
     mut peer: Peer,
+    place: &mut Place,
     entrance: &Entrance,
 ) -> Result<(Wire, Peer), ArrivalError> {
     if entrance.proxy_protocol {
@@ -71,6 +76,10 @@ async fn prepared(
             return Err(ArrivalError::Stranger);
         }
         peer = proxy_protocol::read(&mut stream).await?.map_or(peer, Peer::new);
+        // The proxy holds no share. Whom it announces does, from before the handshake on.
+        if !place.is_for(peer.0.ip()) {
+            return Err(ArrivalError::Surplus(stream));
+        }
     }
     let wire = match &entrance.tls {
         None => Wire::Plain(stream),

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 
 use super::pace::Pace;
 
-/// Why a request body could not be read. Whoever reads it answers 408, 413 and 400, in this order.
+/// Why a request body could not be read. Whoever reads it answers 408, 413, 503 and 400, in this order.
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// The body was not complete at its deadline, [`Limits::body_timeout`](super::Limits::body_timeout).
@@ -27,6 +27,9 @@ pub enum BodyError {
         /// The longest body that would have been taken, in bytes.
         max: usize,
     },
+    /// It is a long one, and others are under way on its connection.
+    #[error("too many long request bodies are under way on this connection")]
+    Crowded,
     /// The client broke the framing (a bad chunk) or left in the middle.
     #[error("the request body could not be read")]
     Broken(#[source] BoxError),
@@ -40,6 +43,7 @@ impl BodyError {
             match inner.downcast_ref::<BodyError>() {
                 Some(BodyError::TimedOut) => return BodyError::TimedOut,
                 Some(&BodyError::TooLarge { max }) => return BodyError::TooLarge { max },
+                Some(BodyError::Crowded) => return BodyError::Crowded,
                 Some(BodyError::Broken(_)) | None => cause = inner.source(),
             }
         }
@@ -92,12 +96,28 @@ pub struct RequestBody<B = Incoming> {
     deadline: Instant,
     /// Made only when the body is not there yet, which for a sign-up form it nearly always is.
     sleep: Option<Pin<Box<tokio::time::Sleep>>>,
+    /// How many bytes have come.
+    read: usize,
     pace: Arc<Pace>,
 }
 
 impl<B> RequestBody<B> {
     pub(super) fn new(inner: B, deadline: Instant, pace: Arc<Pace>) -> RequestBody<B> {
-        RequestBody { inner, deadline, sleep: None, pace }
+        RequestBody { inner, deadline, sleep: None, read: 0, pace }
+    }
+
+    /// Counts a piece of it, if there is room.
+    fn count(&mut self, frame: Frame<Bytes>) -> Result<Frame<Bytes>, BodyError> {
+        let more = frame.data_ref().map_or(0, Bytes::len);
+        let room = self.pace.bodies.grow(self.read, more);
+        self.read += more;
+        if room { Ok(frame) } else { Err(BodyError::Crowded) }
+    }
+}
+
+impl<B> Drop for RequestBody<B> {
+    fn drop(&mut self) {
+        self.pace.bodies.ended(self.read);
     }
 }
 
@@ -114,12 +134,14 @@ where
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.inner).poll_frame(cx) {
-            return Poll::Ready(frame.map(|frame| {
-                frame.map_err(|error| {
-                    self.pace.body_failed();
-                    BodyError::Broken(error.into())
-                })
-            }));
+            let counted = frame.map(|frame| match frame {
+                Ok(frame) => self.count(frame),
+                Err(error) => Err(BodyError::Broken(error.into())),
+            });
+            if let Some(Err(_)) = &counted {
+                self.pace.body_failed();
+            }
+            return Poll::Ready(counted);
         }
         let deadline = self.deadline;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline.into())));

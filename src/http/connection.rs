@@ -22,14 +22,16 @@ use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 
-use super::arrival::{Wire, arrive};
+use super::arrival::{ArrivalError, Wire, arrive};
 use super::body::RequestBody;
 use super::entrance::Entrance;
 use super::host;
 use super::http2;
+use super::linger::LINGER;
 use super::pace::{HeadTimer, Pace};
+use super::places::Place;
 use super::reply::{guarded, problem};
-use super::stream::{LINGER, Stream};
+use super::stream::Stream;
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
 /// head is answered 431, and so is one of more than 100 headers (hyper's own limit, which needs no allocation).
@@ -63,6 +65,14 @@ pub(super) struct Signals {
     pub(super) cut: CancellationToken,
 }
 
+/// What all connections of a listener have in common.
+#[derive(Clone)]
+pub(super) struct House {
+    pub(super) router: Router,
+    pub(super) entrance: Arc<Entrance>,
+    pub(super) signals: Signals,
+}
+
 /// What the requests of one connection have in common.
 #[derive(Clone)]
 pub(super) struct Guest {
@@ -72,28 +82,25 @@ pub(super) struct Guest {
     pace: Arc<Pace>,
 }
 
-/// Serves `stream` until either side ends it. A panic in a handler ends this future with it, and no other.
-pub(super) async fn run(
-    stream: TcpStream,
-    peer: Peer,
-    router: Router,
-    entrance: Arc<Entrance>,
-    signals: Signals,
-) {
+/// Serves `stream` in its `place` until either side ends it. A panic in a handler ends this future with it, and no other.
+/// What comes back is the stream of a client that a proxy has announced and whose network holds enough places.
+pub(super) async fn run(stream: TcpStream, peer: Peer, mut place: Place, house: House) -> Option<TcpStream> {
+    let House { router, entrance, signals } = house;
     let arrived = tokio::select! {
         biased;
-        arrived = arrive(stream, peer, &entrance) => arrived,
+        arrived = arrive(stream, peer, &mut place, &entrance) => arrived,
         // Who has begun a handshake has come before the end, and may finish it.
         () = async {
             signals.finish.cancelled().await;
             tokio::time::sleep(LINGER).await;
-        } => return,
+        } => return None,
     };
     let (wire, peer) = match arrived {
         Ok(arrived) => arrived,
+        Err(ArrivalError::Surplus(stream)) => return Some(stream),
         Err(error) => {
             tracing::debug!(peer = %peer.0, %error, "connection refused");
-            return;
+            return None;
         }
     };
     let pace = Pace::new(&entrance.limits);
@@ -105,6 +112,7 @@ pub(super) async fn run(
         Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, signals)).await,
         Wire::Tls(stream) => Box::pin(http1(stream, guest, signals)).await,
     }
+    None
 }
 
 /// Serves HTTP/1 on `io`.

@@ -28,6 +28,8 @@ use receive::Stop;
 use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
+use std::time::Duration;
 
 /// Said when the connection cannot be used for another request.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");
@@ -150,6 +152,7 @@ impl Exchange {
             Stop::Refused(refusal) => Ok(self.refuse(refusal)),
             Stop::Unproven(refusal, repeatable) => Ok(self.unproven(*refusal, &repeatable).await),
             Stop::TooLate => Err(BodyGone),
+            Stop::Crowded => Ok(self.later(Outcome::Busy, Duration::from_secs(1))),
             Stop::TooLarge => {
                 let mut reply = self.plain(Outcome::TooLarge);
                 reply.headers.push((CONNECTION, CLOSE));

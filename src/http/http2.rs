@@ -18,13 +18,12 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::Sleep;
 
 use super::connection::{Guest, Signals};
 use super::frames::Frames;
 use super::limits::Limits;
+use super::linger::Lingering;
 use super::patience::Patience;
-use super::stream::LINGER;
 
 /// Requests at a time.
 const STREAMS: u32 = 64;
@@ -32,9 +31,9 @@ const STREAMS: u32 = 64;
 const HEAD_BYTES: u32 = 16 * 1024;
 /// The longest frame, the least that may be said.
 const FRAME_BYTES: u32 = 16 * 1024;
-/// How many bytes of bodies may be under way: of one request, and of all together.
+/// How many bytes of bodies may have been sent and not yet been read, of one request and of all together: the least that
+/// RFC 9113 can say (section 6.9.2), and the longest body by default. What was read of them `Bodies` bounds.
 const WINDOW: u32 = 64 * 1024;
-const WINDOWS: u32 = 256 * 1024;
 /// How many bytes of replies wait for a client.
 const REPLY_BYTES: usize = 64 * 1024;
 /// Requests that were reset before they were looked at, and those that broke a rule; more of either ends the
@@ -105,7 +104,7 @@ fn builder() -> http2::Builder<TokioExecutor> {
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PONG);
     http.max_concurrent_streams(STREAMS).max_header_list_size(HEAD_BYTES).max_frame_size(FRAME_BYTES);
-    http.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOWS);
+    http.initial_stream_window_size(WINDOW).initial_connection_window_size(WINDOW);
     http.max_pending_accept_reset_streams(RESETS).max_local_error_reset_streams(BROKEN);
     http.max_send_buf_size(REPLY_BYTES);
     http
@@ -256,7 +255,7 @@ struct Watched<T> {
     activity: Arc<Activity>,
     patience: Patience,
     /// How long the client may go on sending, once our side has ended.
-    lingering: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Lingering>,
 }
 
 impl<T: AsyncRead + Unpin> AsyncRead for Watched<T> {
@@ -297,25 +296,67 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         self.patience.unless_stalled(cx, outcome)
     }
 
-    /// Ends our side, and reads away what the client has still to say (its own GOAWAY at the least): a socket that is
-    /// closed with unread bytes is reset, and that can destroy the last reply (RFC 9112, section 9.6).
+    /// Ends our side, and reads away what the client has still to say (its own GOAWAY at the least).
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Watched { io, patience, lingering, .. } = &mut *self;
         if lingering.is_none() {
             let outcome = Pin::new(&mut *io).poll_shutdown(cx);
             ready!(patience.unless_stalled(cx, outcome))?;
         }
-        let until = lingering.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
-        if until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
+        lingering.get_or_insert_with(Lingering::new).poll(io, cx).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::AsyncWriteExt as _;
+
+    /// A client that does not stop sending, and never waits.
+    struct Endless {
+        read: usize,
+        ended: bool,
+    }
+
+    impl AsyncRead for Endless {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            assert!(self.read < 8 * 1024 * 1024, "it is read without end");
+            self.read += buf.remaining();
+            buf.initialize_unfilled();
+            buf.advance(buf.remaining());
+            Poll::Ready(Ok(()))
         }
-        let mut scratch = [0; 4096];
-        loop {
-            let mut scrap = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut *io).poll_read(cx, &mut scrap)) {
-                Ok(()) if !scrap.filled().is_empty() => {}
-                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
-            }
+    }
+
+    impl AsyncWrite for Endless {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Ready(Ok(buf.len()))
         }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            self.ended = true;
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn h1_a_client_that_sends_on_is_not_read_without_end() {
+        let mut stream = Watched {
+            io: Endless { read: 0, ended: false },
+            frames: Frames::new(Instant::now()),
+            activity: Arc::new(Activity::new()),
+            patience: Patience::new(Duration::from_secs(60)),
+            lingering: None,
+        };
+        stream.shutdown().await.expect("an end");
+        assert!(stream.io.ended && (1..=2 * 1024 * 1024).contains(&stream.io.read), "{}", stream.io.read);
     }
 }

@@ -1,23 +1,22 @@
 //! The accept loop: it admits, counts and turns away connections, and ends them all at shutdown.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, Peer, Signals};
+use super::connection::{self, House, Peer, Signals};
 use super::entrance::Entrance;
 use super::handover;
 use super::limits::Limits;
+use super::places::Places;
 use super::refusal::Refusals;
-use super::shares::{Share, Shares};
 use crate::metrics::Connections;
 
 /// How long to wait when the system has no room for another connection (a full file table, no memory). Long
@@ -74,13 +73,10 @@ pub async fn serve_counted(
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
     let entrance = Arc::new(entrance.into());
     let door = Door {
-        places: Arc::new(Semaphore::new(entrance.limits.connections.min(Semaphore::MAX_PERMITS))),
-        shares: Shares::default(),
-        refusals: Refusals::new(),
+        places: Places::new(entrance.limits.connections, entrance.proxies.clone()),
+        refusals: Refusals::new(connections.refused.clone(), entrance.tls.is_none()),
         open: TaskTracker::new(),
-        router,
-        entrance,
-        signals,
+        house: House { router, entrance, signals },
         connections: connections.clone(),
     };
     let mut trouble = Trouble::default();
@@ -124,48 +120,29 @@ fn still_queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, Socke
 
 /// What every admission needs.
 struct Door {
-    places: Arc<Semaphore>,
-    shares: Shares,
+    places: Places,
     refusals: Refusals,
     open: TaskTracker,
-    router: Router,
-    entrance: Arc<Entrance>,
-    signals: Signals,
+    house: House,
     connections: Connections,
 }
 
 impl Door {
     /// Starts a task for a connection, or refuses it when all places are taken, or too many by its network. Never waits.
     fn admit(&self, stream: TcpStream, peer: Peer) {
-        let Some(place) = self.place(peer.0.ip()) else {
-            self.connections.refused.inc();
-            // Where something else comes first, a refusal in HTTP could not be read.
-            if self.entrance.tls.is_none() {
-                self.refusals.refuse(stream);
-            }
-            return;
-        };
+        let Some(place) = self.places.take(peer.0.ip()) else { return self.refusals.refuse(stream) };
         self.connections.accepted.inc();
         let open = Open::count(&self.connections.open);
         // A reply is written whole, so Nagle's algorithm could only delay it. Where this fails, the client is
         // gone, and the first read will say so.
         let _ = stream.set_nodelay(true);
-        let connection =
-            connection::run(stream, peer, self.router.clone(), self.entrance.clone(), self.signals.clone());
+        let connection = connection::run(stream, peer, place, self.house.clone());
+        let refusals = self.refusals.clone();
         self.open.spawn(async move {
-            connection.await;
-            drop((place, open));
+            let surplus = connection.await;
+            drop(open);
+            surplus.into_iter().for_each(|stream| refusals.refuse(stream));
         });
-    }
-
-    /// A place, and the share of its network; who speaks for others, as a proxy does, has them all.
-    fn place(&self, address: IpAddr) -> Option<(OwnedSemaphorePermit, Option<Share>)> {
-        let place = self.places.clone().try_acquire_owned().ok()?;
-        if address.is_loopback() || self.entrance.proxies.trust(address) {
-            return Some((place, None));
-        }
-        let share = self.shares.take(address, self.places.available_permits())?;
-        Some((place, Some(share)))
     }
 
     /// Takes in those who are on their way to a port that is left to another process.
@@ -184,7 +161,7 @@ impl Door {
         let open = self.open.len();
         let _ = tokio::time::timeout(grace, self.open.wait()).await;
         let cut = self.open.len();
-        self.signals.cut.cancel();
+        self.house.signals.cut.cancel();
         self.open.wait().await;
         Drained { finished: open - cut, cut }
     }
@@ -276,15 +253,17 @@ mod tests {
             &["192.0.2.100".parse().expect("a network")],
             crate::config::ProxyHeader::XForwardedFor,
         );
+        let connections = Connections::default();
         let door = Door {
-            places: Arc::new(Semaphore::new(limits.connections)),
-            shares: Shares::default(),
-            refusals: Refusals::new(),
+            places: Places::new(limits.connections, proxies.clone()),
+            refusals: Refusals::new(connections.refused.clone(), true),
             open: TaskTracker::new(),
-            router: Router::new(),
-            entrance: Arc::new(Entrance { proxies, ..limits.into() }),
-            signals: Signals { finish: CancellationToken::new(), cut: CancellationToken::new() },
-            connections: Connections::default(),
+            house: House {
+                router: Router::new(),
+                entrance: Arc::new(Entrance { proxies, ..limits.into() }),
+                signals: Signals { finish: CancellationToken::new(), cut: CancellationToken::new() },
+            },
+            connections,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");

@@ -2,15 +2,18 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `shares`), `arrival` reads
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with
+//! `places` and their `shares`), `arrival` reads
 //! what stands before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask,
-//! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies. Above that, [`router`]
+//! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies (of which `bodies`
+//! bounds what is held). Above that, [`router`]
 //! knows which contract answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log,
 //! `reply` writes the answers, `proof_challenge` asks for proofs of work, `acme_challenge` answers certificate authorities,
 //! and `docs` tells about the contracts. `cross_site` stands before all of them.
 
 mod handover;
 mod listener;
+mod places;
 mod refusal;
 mod shares;
 
@@ -24,12 +27,14 @@ mod forwarded;
 mod frames;
 mod host;
 mod http2;
+mod linger;
 mod proof_challenge;
 mod proxy_protocol;
 mod stream;
 mod tls;
 
 mod bare;
+mod bodies;
 mod body;
 mod framing;
 mod limits;
@@ -113,12 +118,14 @@ async fn ready(State(server): State<Arc<handler::Server>>) -> Response {
 }
 
 async fn readiness(app: &App) -> Response {
-    match app.store.ping().await {
-        Ok(()) => told(StatusCode::OK, "ok\n"),
-        Err(error) => {
-            tracing::warn!(%error, "the store does not answer");
-            told(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
-        }
+    let (store, clock) = (app.store.clone(), app.clock.clone());
+    let probe = async move {
+        let answer = store.ping().await;
+        answer.inspect_err(|error| tracing::warn!(%error, "the store does not answer")).is_ok()
+    };
+    match app.readiness.ask(move || clock.uptime(), probe).await {
+        true => told(StatusCode::OK, "ok\n"),
+        false => told(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n"),
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use hyper::rt::{Sleep, Timer};
 
+use super::bodies::Bodies;
 use super::limits::Limits;
 
 /// What one connection's stream, timer and bodies tell each other.
@@ -21,6 +22,7 @@ pub(super) struct Pace {
     idle_timeout: Duration,
     heads: Mutex<Heads>,
     body_failed: AtomicBool,
+    pub(super) bodies: Bodies,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -38,6 +40,7 @@ impl Pace {
             idle_timeout: limits.idle_timeout,
             heads: Mutex::default(),
             body_failed: AtomicBool::new(false),
+            bodies: Bodies::default(),
         })
     }
 

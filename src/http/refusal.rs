@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::stream::LINGER;
+use super::linger::LINGER;
 
 /// How many refusals may be under way at once; connections above that are closed without a word.
 const AT_ONCE: usize = 64;
@@ -24,17 +25,25 @@ const REPLY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     {\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503}";
 
 /// The desk at which connections are refused.
-#[derive(Debug)]
-pub(super) struct Refusals(Arc<Semaphore>);
+#[derive(Clone, Debug)]
+pub(super) struct Refusals {
+    at_once: Arc<Semaphore>,
+    refused: Counter,
+    /// Not where TLS comes first.
+    aloud: bool,
+}
 
 impl Refusals {
-    pub(super) fn new() -> Refusals {
-        Refusals(Arc::new(Semaphore::new(AT_ONCE)))
+    /// Counts in `refused`; `aloud` says whether anybody could read a refusal in HTTP.
+    pub(super) fn new(refused: Counter, aloud: bool) -> Refusals {
+        Refusals { at_once: Arc::new(Semaphore::new(AT_ONCE)), refused, aloud }
     }
 
     /// Refuses a connection in the background, or drops it when too many are being refused already.
     pub(super) fn refuse(&self, stream: TcpStream) {
-        let Ok(permit) = self.0.clone().try_acquire_owned() else { return };
+        self.refused.inc();
+        let permit = self.aloud.then(|| self.at_once.clone().try_acquire_owned());
+        let Some(Ok(permit)) = permit else { return };
         tokio::spawn(async move {
             // Whoever does not take the refusal in time has had it.
             let _ = tokio::time::timeout(LINGER, say(stream)).await;

@@ -8,20 +8,16 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Sleep};
 
 use super::bare::Dressed;
 use super::framing::Framing;
+use super::linger::Lingering;
 use super::pace::Pace;
 use super::patience::Patience;
 
 /// What hyper reads in place of the line feed that would end an ambiguous header. A NUL is allowed nowhere in a
 /// head, and the empty line makes hyper look at once, so the answer is its own 400 and the end of the connection.
 const SPOILER: &[u8] = b"\0\r\n\r\n";
-
-/// How long, and for how many bytes, a client may go on sending what we have already refused to read.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
-const LINGER_BYTES: usize = 1024 * 1024;
 
 /// A transport under watch.
 #[derive(Debug)]
@@ -35,14 +31,8 @@ pub(super) struct Stream<T> {
     tls: bool,
     /// One of hyper's own replies, under way with the headers that it lacks.
     dressed: Option<Dressed>,
-    closing: Closing,
-}
-
-/// How far the orderly close has come.
-#[derive(Debug)]
-enum Closing {
-    No,
-    Lingering { until: Pin<Box<Sleep>>, bytes: usize },
+    /// Once our side has ended.
+    lingering: Option<Lingering>,
 }
 
 impl<T> Stream<T> {
@@ -56,7 +46,7 @@ impl<T> Stream<T> {
             patience: Patience::new(write_timeout),
             tls,
             dressed: None,
-            closing: Closing::No,
+            lingering: None,
         }
     }
 
@@ -127,35 +117,17 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
         self.patience.unless_stalled(cx, outcome)
     }
 
-    /// Ends our side; and when the client may still be sending, reads that away for a moment. Closing a socket
-    /// with unread bytes resets the connection, and a reset can destroy a reply (400, 408, 413) that the client
-    /// has not read yet (RFC 9112, section 9.6).
+    /// Ends our side; and when the client may still be sending, reads that away for a moment.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Closing::No = self.closing {
-            let outcome = Pin::new(&mut self.io).poll_shutdown(cx);
-            ready!(self.patience.unless_stalled(cx, outcome))?;
-            if self.spoiling.is_none() && self.framing.between_messages() {
+        let Stream { io, patience, lingering, spoiling, framing, .. } = &mut *self;
+        if lingering.is_none() {
+            let outcome = Pin::new(&mut *io).poll_shutdown(cx);
+            ready!(patience.unless_stalled(cx, outcome))?;
+            if spoiling.is_none() && framing.between_messages() {
                 return Poll::Ready(Ok(()));
             }
-            let until = Box::pin(tokio::time::sleep_until(Instant::now() + LINGER));
-            self.closing = Closing::Lingering { until, bytes: 0 };
         }
-        let Stream { io, closing: Closing::Lingering { until, bytes }, .. } = &mut *self else {
-            return Poll::Ready(Ok(()));
-        };
-        if until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        let mut scratch = [0; 4096];
-        while *bytes < LINGER_BYTES {
-            let mut scrap = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut *io).poll_read(cx, &mut scrap)) {
-                Ok(()) if !scrap.filled().is_empty() => *bytes += scrap.filled().len(),
-                // The client closed, or is gone: either way nobody waits for us any more.
-                Ok(()) | Err(_) => break,
-            }
-        }
-        Poll::Ready(Ok(()))
+        lingering.get_or_insert_with(Lingering::new).poll(io, cx).map(Ok)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::names::Names;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
 use crate::proof::{Policy, Proofs};
 use crate::steps::Steps;
-use crate::store::{DatabaseUrl, OpenError, Opening, Store};
+use crate::store::{DatabaseUrl, OpenError, Opening, Readiness, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use axum::body::Body;
@@ -95,6 +95,7 @@ impl Inside {
             throttle: Throttle::none(),
             audit: Audit::unstored(b"nobody looks anything up"),
             store: Store::open(&url, Opening::Serve).await?,
+            readiness: Readiness::default(),
             clock: wanted.clock,
             contracts,
             secrets: wanted.secrets,

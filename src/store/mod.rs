@@ -21,6 +21,7 @@ mod limit;
 mod lookups;
 mod migrations;
 mod postgres;
+mod readiness;
 mod sqlite;
 mod upkeep;
 mod url;
@@ -35,6 +36,7 @@ pub use engines::Store;
 pub use error::{Fault, OpenError, RegisterError, StoreError};
 pub use event::{Event, Events};
 pub use limit::{Take, Taken};
+pub use readiness::Readiness;
 pub use url::{DatabaseUrl, UrlError};
 
 /// A constant SQL statement. The type's name is how a test finds every one of them.

@@ -21,6 +21,8 @@ pub(super) enum Stop {
     Unproven(Box<Refusal>, Box<Repeatable>),
     TooLarge,
     TooLate,
+    /// There is no room for its body now.
+    Crowded,
 }
 
 impl Exchange {
@@ -30,6 +32,7 @@ impl Exchange {
             Ok(body) => body,
             Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),
             Err(BodyError::TimedOut) => return Err(Stop::TooLate),
+            Err(BodyError::Crowded) => return Err(Stop::Crowded),
             Err(BodyError::Broken(_)) => {
                 let reason = "the body ended too early".to_owned();
                 return Err(Stop::Refused(Refusal { reason, ..Refusal::plain(Outcome::Malformed) }));

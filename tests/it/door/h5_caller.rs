@@ -78,6 +78,42 @@ async fn h5_the_proxy_protocol_names_the_client() {
 }
 
 #[tokio::test]
+async fn h1_one_client_behind_a_proxy_cannot_take_the_places_of_others() {
+    // A sixteenth of what is free is one place.
+    let server = serve(&[
+        "--set",
+        "trusted_proxies=127.0.0.1",
+        "--set",
+        "proxy_protocol=true",
+        "--set",
+        "limits.connections=24",
+    ]);
+    let mut open = Vec::new();
+    for (source, status) in [(9, 200), (9, 503), (10, 200), (9, 503), (10, 503), (11, 200)] {
+        let mut client = server.connect().await;
+        client.send(&introduced([198, 51, 100, source])).await;
+        assert_eq!(client.ask(&get("/healthz")).await.status, status, "{source}");
+        open.push(client);
+    }
+    // Of those that the proxy makes for itself there may be many, and who leaves makes room for his next one.
+    for _ in 0..3 {
+        let mut client = server.connect().await;
+        client.send(b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0").await;
+        assert_eq!(client.ask(&get("/healthz")).await.status, 200);
+        open.push(client);
+    }
+    drop(open.remove(0));
+    loop {
+        let mut client = server.connect().await;
+        client.send(&introduced([198, 51, 100, 9])).await;
+        match client.ask(&get("/healthz")).await.status {
+            200 => break,
+            status => assert_eq!(status, 503, "until the server has seen the end of the first"),
+        }
+    }
+}
+
+#[tokio::test]
 async fn h5_a_stranger_cannot_introduce_anybody() {
     let server = serve(&["--set", "trusted_proxies=10.0.0.1", "--set", "proxy_protocol=true"]);
     let mut stream = tokio::net::TcpStream::connect(server.address).await.expect("the server listens");

@@ -11,5 +11,7 @@ mod h4_headers;
 mod h5_caller;
 mod http2;
 mod http2_abuse;
+mod http2_memory;
+mod readiness;
 mod restarts;
 mod tls;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tokio::sync::Barrier;
 use vestibule::config::{Rate, Rates};
 use vestibule::contract;
-use vestibule::throttle::Throttle;
+use vestibule::throttle::{Limit, Throttle};
+use vestibule::user::Key;
 
 use crate::harness::client::{Client, Reply, post, with};
 use crate::harness::database::Database;
@@ -182,6 +183,42 @@ async fn h6_memory_is_bounded_and_a_full_table_lets_no_stranger_in() {
     for address in &known {
         assert_eq!(try_from(&server, address).await.status, 400, "{address} is known");
     }
+}
+
+#[tokio::test]
+async fn h6_who_is_refused_by_one_limit_takes_no_room_in_another() {
+    let database = Database::sqlite();
+    let rates = Rates { network: hourly(3), site: hourly(5), keys: 160, ..NONE };
+    let server = server(&database, rates).await;
+    let mut let_in = 0;
+    for network in 0..400 {
+        let status = try_from(&server, &format!("2001:db8:0:{network:x}::1")).await.status;
+        let_in += usize::from(status == 400);
+        assert_eq!(status, if network < 5 { 400 } else { 429 }, "{network}");
+    }
+    assert_eq!((let_in, server.app.throttle.keys()), (5, 6), "five networks and their site");
+    for address in ["203.0.113.1", "2001:db8:1::1"] {
+        assert_eq!(try_from(&server, address).await.status, 400, "{address} finds room");
+    }
+}
+
+#[test]
+fn h6_a_refused_name_does_not_use_up_the_one_beside_it() {
+    let throttle = Throttle::new(&Rates { account: hourly(1), total: hourly(1), network: hourly(9), ..NONE });
+    let key = |kind: &str, value: &str| Key { kind: kind.to_owned(), value: value.to_owned() };
+    let names = |email, user| {
+        let keys = [key("email", email), key("username", user)];
+        throttle.names("knex", &keys, Duration::ZERO).map(drop).map_err(|throttled| throttled.limit)
+    };
+    assert_eq!(names("jane@example.com", "jane"), Ok(()));
+    assert_eq!(names("june@example.com", "jane"), Err(Limit::Account));
+    assert_eq!(names("june@example.com", "june"), Ok(()), "her address was not counted with the name");
+    let arrival = |last| throttle.arrival("knex", Some([192, 0, 2, last].into()), Duration::ZERO).map(drop);
+    let known = throttle.keys();
+    assert_eq!(arrival(1), Ok(()));
+    (2..200)
+        .for_each(|last| assert_eq!(arrival(last).map_err(|throttled| throttled.limit), Err(Limit::Total)));
+    assert_eq!(throttle.keys(), known + 2, "one network and everybody");
 }
 
 #[test]

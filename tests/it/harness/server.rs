@@ -20,7 +20,7 @@ use vestibule::names::Names;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
 use vestibule::proof::{Policy, Proofs};
 use vestibule::steps::Steps;
-use vestibule::store::Store;
+use vestibule::store::{Readiness, Store};
 use vestibule::throttle::Throttle;
 use vestibule::token::Signer;
 
@@ -108,6 +108,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         throttle: Throttle::none(),
         audit: Audit::unstored(b"a secret for tests"),
         store,
+        readiness: Readiness::default(),
         contracts,
         secrets: Arc::new(secrets),
         base_url: "https://accounts.example.com".into(),

@@ -155,6 +155,7 @@ async fn echo(body: Body) -> Result<Bytes, StatusCode> {
     collect(body, BODY_BYTES).await.map_err(|error| match error {
         BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
         BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        BodyError::Crowded => StatusCode::SERVICE_UNAVAILABLE,
         BodyError::Broken(_) => StatusCode::BAD_REQUEST,
     })
 }
