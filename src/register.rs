@@ -91,8 +91,7 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
     let names = app.throttle.names(&sign_up.mounted.name, &keys, app.clock.uptime())?;
     settle(app, tries.and(names)).await?;
     // Nothing is written or looked up for whoever will be told that the server is busy; they also keep their proof of work.
-    let source = Source(app.number(&sign_up.mounted));
-    app.passwords.expect_room(source)?;
+    let place = app.passwords.place(Source(app.number(&sign_up.mounted)))?;
     if let Some(proof) = sign_up.proof {
         spend(app, proof, sign_up.repeatable.as_ref()).await?;
     }
@@ -108,7 +107,7 @@ async fn make(app: &App, sign_up: SignUp, tries: Tries, claim: Claim) -> Result<
         }
     }
     let SignUp { user, .. } = sign_up;
-    let hash = app.passwords.hash(user.password, app.clock.random(), source, claim).await?;
+    let hash = app.passwords.hash(user.password, app.clock.random(), place, claim).await?;
     app.steps.pass(Step::Hashed);
     let account = AccountFields {
         email: user.email.map_or_else(String::new, |e| e.as_str().to_owned()),

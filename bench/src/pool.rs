@@ -24,7 +24,8 @@ pub async fn pool(seconds: f64) -> anyhow::Result<Value> {
             while start.elapsed().as_secs_f64() < seconds {
                 let Ok(password) = Password::parse("correct horse 7") else { return done };
                 let presence = pool.presence();
-                let hash = pool.hash(password, clock.random(), Source(0), presence.claim());
+                let Ok(place) = pool.place(Source(0)) else { return done };
+                let hash = pool.hash(password, clock.random(), place, presence.claim());
                 done += u64::from(hash.await.is_ok());
             }
             done

@@ -29,7 +29,6 @@ use std::net::IpAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::Duration;
 
 /// Said when the connection cannot be used for another request.
 const CLOSE: HeaderValue = HeaderValue::from_static("close");

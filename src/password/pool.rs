@@ -47,6 +47,19 @@ pub struct Pool {
     peppers: Peppers,
 }
 
+/// Room that is kept for one sign-up until it is taken or given back.
+pub struct Place {
+    shared: Arc<Shared>,
+    lane: Lane,
+    work: u64,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.shared.expected_no_more(self.lane, self.work);
+    }
+}
+
 /// What a pool is, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
@@ -96,7 +109,7 @@ impl Pool {
     }
 
     /// Hashes a password with the pool's parameters and `salt`, which must be fresh randomness. The answer is the PHC
-    /// string to store, with a tag of 32 bytes. `source` says whose sign-up it is, and `claim` whether they still wait.
+    /// string to store, with a tag of 32 bytes. `place` says whose sign-up it is, and `claim` whether they still wait.
     ///
     /// # Errors
     /// [`HashError`].
@@ -104,10 +117,13 @@ impl Pool {
         &self,
         password: Password,
         salt: [u8; 16],
-        source: Source,
+        place: Place,
         claim: Claim,
     ) -> Result<String, HashError> {
-        self.new_hash(Lane::Registration(source), Arc::new(password), salt, self.settings.params, claim).await
+        let lane = place.lane;
+        // It is no longer kept, but taken.
+        drop(place);
+        self.new_hash(lane, Arc::new(password), salt, self.settings.params, claim).await
     }
 
     async fn new_hash(
@@ -179,13 +195,16 @@ impl Pool {
         Report { engine, back_end: engine.back_end(), workers, params }
     }
 
-    /// Whether a sign-up of this source would be let in now. It promises nothing for a moment later, but spares what
-    /// has to be written before a hash.
+    /// Keeps a place for a sign-up of this source, whose password is still to be [hashed](Pool::hash): what a full queue
+    /// would only find out then, this says before anything is looked up or written. A flood cannot take it meanwhile, but a
+    /// machine that becomes slower can.
     ///
     /// # Errors
     /// [`HashError::Busy`], as [`Pool::hash`] would say.
-    pub fn expect_room(&self, source: Source) -> Result<(), HashError> {
-        self.shared.expect_room(Lane::Registration(source), self.settings.params.work())
+    pub fn place(&self, source: Source) -> Result<Place, HashError> {
+        let (lane, work) = (Lane::Registration(source), self.settings.params.work());
+        self.shared.expect(lane, work)?;
+        Ok(Place { shared: Arc::clone(&self.shared), lane, work })
     }
 
     /// How much of the waiting that is let in is taken, from 0 to about 1.

@@ -80,7 +80,10 @@ pub(super) enum Admission<T> {
 
 struct Line<T> {
     entries: VecDeque<Entry<T>>,
+    /// That of the entries.
     work: u64,
+    /// That of those for whom room is kept.
+    expected: u64,
 }
 
 /// Seconds of work that were sent away and may come back, each as soon as those before it have been served.
@@ -115,9 +118,12 @@ impl<T> Queue<T> {
         Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
-    /// Whether a new item of any line would be begun in time.
+    /// Whether a new item of any line would be begun in time, behind all who wait and all who are expected.
     pub(super) fn has_room(&self, now: Instant) -> bool {
-        self.backlog() <= self.given_away(now)
+        let expected: u64 = self.registrations.iter().map(|line| line.expected).sum();
+        let expected = self.seconds((expected + self.verifications.expected) as f64);
+        let expected = Duration::try_from_secs_f64(expected).unwrap_or(Duration::MAX);
+        self.backlog().saturating_add(expected) <= self.given_away(now)
     }
 
     fn given_away(&self, now: Instant) -> Duration {
@@ -131,10 +137,20 @@ impl<T> Queue<T> {
         if seconds > 0.0 { self.backlog().as_secs_f64() / seconds } else { 0.0 }
     }
 
-    /// Whether a new item of this line would be let in.
-    pub(super) fn would_admit(&mut self, lane: Lane, work: u64, now: Instant) -> bool {
+    /// Keeps room for a new item of this line, if it would be let in: until it comes, those who ask later find that room
+    /// taken. Whether one came or not, [`Queue::expected_no_more`] has to follow.
+    pub(super) fn expect(&mut self, lane: Lane, work: u64, now: Instant) -> bool {
         self.watch(now);
-        self.has_room(now) || self.longer_than(lane, work).is_some()
+        let welcome = self.has_room(now) || self.longer_than(lane, work).is_some();
+        if welcome {
+            self.line(lane).expected += work;
+        }
+        welcome
+    }
+
+    /// One who was expected in this line is here, or will not come.
+    pub(super) fn expected_no_more(&mut self, lane: Lane, work: u64) {
+        self.line(lane).expected -= work;
     }
 
     /// Notes whether the queue is short: half of what is given away while it stands.
@@ -224,9 +240,10 @@ impl<T> Queue<T> {
     /// The line that should give way to another item of `lane`: the longest one of the lane that takes up more. No
     /// line gives way to one that would then be as long.
     fn longer_than(&mut self, lane: Lane, work: u64) -> Option<Lane> {
-        let (registered, verified) = (self.registered(), self.verifications.work);
+        let registered: u64 = self.registrations.iter().map(Line::length).sum();
+        let verified = self.verifications.length();
         let source = |queue: &Self| {
-            let lines = queue.registrations.iter().enumerate().max_by_key(|(_, line)| line.work);
+            let lines = queue.registrations.iter().enumerate().max_by_key(|(_, line)| line.length());
             lines.map(|(source, _)| Lane::Registration(Source(source)))
         };
         match lane {
@@ -234,8 +251,8 @@ impl<T> Queue<T> {
             Lane::Registration(_) if registered + work < verified => Some(Lane::Verification),
             Lane::Verification => None,
             Lane::Registration(_) => {
-                let mine = self.line(lane).work;
-                source(self).filter(|&longest| mine + work < self.line(longest).work)
+                let mine = self.line(lane).length();
+                source(self).filter(|&longest| mine + work < self.line(longest).length())
             }
         }
     }
@@ -255,7 +272,12 @@ impl<T> Queue<T> {
 
 impl<T> Line<T> {
     fn new() -> Line<T> {
-        Line { entries: VecDeque::new(), work: 0 }
+        Line { entries: VecDeque::new(), work: 0, expected: 0 }
+    }
+
+    /// How much room it takes up: the work of those who wait and of those for whom room is kept.
+    fn length(&self) -> u64 {
+        self.work + self.expected
     }
 
     fn take_first(&mut self) -> Option<Entry<T>> {

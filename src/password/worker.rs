@@ -110,12 +110,12 @@ impl Shared {
         Ok(())
     }
 
-    /// Whether a job of this work would be let in now; if not, the answer that it would get.
-    pub(super) fn expect_room(&self, lane: Lane, work: u64) -> Result<(), HashError> {
+    /// Keeps room for a job of this work, or gives the answer that it would get.
+    pub(super) fn expect(&self, lane: Lane, work: u64) -> Result<(), HashError> {
         let mut state = self.lock();
         let now = Instant::now();
         let gone = self.make_room(&mut state, now);
-        let refused = !state.queue.would_admit(lane, work, now);
+        let refused = !state.queue.expect(lane, work, now);
         let retry_after = if refused { state.queue.send_away(work, now) } else { Duration::ZERO };
         drop(state);
         for entry in gone {
@@ -126,6 +126,11 @@ impl Shared {
         }
         self.metrics.refused.inc();
         Err(busy(retry_after))
+    }
+
+    /// See [`Queue::expected_no_more`].
+    pub(super) fn expected_no_more(&self, lane: Lane, work: u64) {
+        self.lock().queue.expected_no_more(lane, work);
     }
 
     /// See [`Queue::fullness`].

@@ -30,7 +30,7 @@ async fn call(pool: &Pool, lane: Lane, call: impl FnOnce() + Send + 'static) -> 
 /// Hashes a sign-up's password. Dropping the future is leaving.
 async fn hash(pool: &Pool) -> Result<String, HashError> {
     let presence = pool.presence();
-    pool.hash(password("a"), [0; 16], Source(0), presence.claim()).await
+    pool.hash(password("a"), [0; 16], pool.place(Source(0))?, presence.claim()).await
 }
 
 /// Runs a future until it waits for a worker.
@@ -77,7 +77,8 @@ fn what_was_hashed_verifies_and_nothing_else_does() {
         let verify = |text: &str, phc: &str| now(pool.verify(password(text).into(), phc));
         let phc = {
             let presence = pool.presence();
-            let hash = pool.hash(password("caf\u{e9}"), *b"0123456789abcdef", Source(0), presence.claim());
+            let place = pool.place(Source(0)).unwrap();
+            let hash = pool.hash(password("caf\u{e9}"), *b"0123456789abcdef", place, presence.claim());
             now(hash).unwrap()
         };
         assert!(phc.starts_with("$argon2id$v=19$m=64,t=1,p=1$MDEyMzQ1Njc4OWFiY2RlZg$"), "{phc}");
@@ -188,7 +189,7 @@ fn a_job_whose_asker_leaves_the_queue_is_skipped_however_its_answer_is_awaited()
 fn who_left_before_asking_is_not_let_in() {
     let pool = pool(HOUR);
     let claim = pool.presence().claim();
-    let asked = pool.hash(password("a"), [0; 16], Source(0), claim);
+    let asked = pool.hash(password("a"), [0; 16], pool.place(Source(0)).unwrap(), claim);
     assert_eq!(now(asked), Err(HashError::Left));
 }
 

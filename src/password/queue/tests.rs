@@ -43,6 +43,29 @@ fn room_ends_where_half_of_the_deadline_does() {
 }
 
 #[test]
+fn room_is_kept_for_as_many_as_there_is_room_for() {
+    let (mut queue, now) = (queue(), Instant::now());
+    let expected = (0..300).filter(|_| queue.expect(ALONE, 1, now)).count();
+    assert_eq!(expected, 201);
+    // One of them comes, one gives its place back, and nobody else has taken either meanwhile.
+    queue.expected_no_more(ALONE, 1);
+    assert_eq!(admit(&mut queue, ALONE, 0), Ok(None));
+    assert!(!queue.expect(ALONE, 1, now));
+    queue.expected_no_more(ALONE, 1);
+    assert!(queue.expect(ALONE, 1, now));
+    assert_eq!(milliseconds(&queue), 5, "nobody waits behind somebody who is only expected");
+}
+
+#[test]
+fn those_who_are_expected_keep_nobody_else_out() {
+    let (mut queue, now) = (queue(), Instant::now());
+    while queue.expect(ALONE, 1, now) {}
+    assert_eq!(admit(&mut queue, ALONE, 0), Err(0));
+    assert_eq!(admit(&mut queue, OTHER, 1), Ok(None));
+    assert_eq!(admit(&mut queue, Verification, 2), Ok(None));
+}
+
+#[test]
 fn checks_and_sign_ups_are_served_in_turn() {
     let mut queue = queue();
     fill(&mut queue, ALONE, 0..1000);

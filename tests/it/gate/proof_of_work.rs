@@ -263,12 +263,12 @@ async fn proof_is_asked_for_and_harder_the_fuller_the_queue_is() {
     let mut asked = vec![300];
     let mut crowd = Vec::new();
     // Each waits until the test lets go of it, which costs no hash.
-    while server.app.passwords.expect_room(Source(0)).is_ok() {
+    while let Ok(place) = server.app.passwords.place(Source(0)) {
         let (app, waiting) = (server.app.clone(), server.app.passwords.queue_len());
         crowd.push(tokio::spawn(async move {
             let (password, presence) =
                 (Password::parse("supersecret").expect("one"), app.passwords.presence());
-            app.passwords.hash(password, [0; 16], Source(0), presence.claim()).await
+            app.passwords.hash(password, [0; 16], place, presence.claim()).await
         }));
         while server.app.passwords.queue_len() == waiting {
             tokio::task::yield_now().await;
