@@ -13,7 +13,7 @@ use minijinja::Value;
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
 use std::fmt;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// A request as the contract reads it.
 #[derive(Debug, Clone, Copy)]
@@ -146,10 +146,19 @@ impl Contract {
     }
 
     /// What is still needed once everything was understood: the fields, and of the body only what replies show. A request
-    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was.
-    pub fn kept(&self, fields: Fields) -> Fields {
+    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was. The
+    /// password and what only rules see go before that wait; their memory is wiped, and that of the body.
+    pub fn kept(&self, mut fields: Fields) -> Fields {
         let empty = || Json::Object(Map::new());
         let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
+        wipe(&mut fields.body);
+        for (field, input) in self.register.fields.iter().zip(&mut fields.inputs) {
+            let is_stored = field.into.is_some() && !field.is_password();
+            if field.secret && !is_stored && !field.proves() {
+                input.iter_mut().for_each(wipe);
+                *input = None;
+            }
+        }
         Fields { body, ..fields }
     }
 
@@ -235,6 +244,16 @@ impl Contract {
                 Some((field.into.as_ref()?.to_string(), value))
             })
             .collect()
+    }
+}
+
+/// Overwrites every text in it.
+fn wipe(tree: &mut Json) {
+    match tree {
+        Json::String(text) => text.zeroize(),
+        Json::Array(items) => items.iter_mut().for_each(wipe),
+        Json::Object(members) => members.values_mut().for_each(wipe),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }
 
