@@ -7,7 +7,7 @@ use super::operation::{Contract, Unknown};
 use super::request::Request;
 use crate::user::{Meaning, Submitted};
 use serde_json::{Map, Value as Json};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 impl Contract {
     /// What the fields mean; the rest of the body too, when the contract keeps it.
@@ -70,10 +70,19 @@ impl Contract {
     }
 
     /// What is still needed once everything was understood: the fields, and of the body only what replies show. A request
-    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was.
-    pub fn kept(&self, fields: Fields) -> Fields {
+    /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was. The
+    /// password and what only rules see go before that wait; their memory is wiped, and that of the body.
+    pub fn kept(&self, mut fields: Fields) -> Fields {
         let empty = || Json::Object(Map::new());
         let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
+        wipe(&mut fields.body);
+        for (field, input) in self.register.fields.iter().zip(&mut fields.inputs) {
+            let is_stored = field.into.is_some() && !field.is_password();
+            if field.secret && !is_stored && !field.proves() {
+                input.iter_mut().for_each(wipe);
+                *input = None;
+            }
+        }
         Fields { body, ..fields }
     }
 
@@ -85,5 +94,15 @@ impl Contract {
         let elsewhere = elsewhere.map(|field| request.beside_body(&field.from).unwrap_or_default());
         let elsewhere: Json = elsewhere.collect();
         Zeroizing::new(format!("{}{elsewhere}", fields.body))
+    }
+}
+
+/// Overwrites every text in it.
+fn wipe(tree: &mut Json) {
+    match tree {
+        Json::String(text) => text.zeroize(),
+        Json::Array(items) => items.iter_mut().for_each(wipe),
+        Json::Object(members) => members.values_mut().for_each(wipe),
+        Json::Null | Json::Bool(_) | Json::Number(_) => {}
     }
 }

@@ -13,6 +13,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::request::Parts;
 use std::sync::Arc;
+use zeroize::Zeroize as _;
 
 /// Why a request comes to no sign-up.
 pub(super) enum Stop {
@@ -48,7 +49,9 @@ impl Exchange {
             }
             Err(_) => Claimed::default(),
         });
-        understood.map_err(|refusal| self.stop(parts, &body, refusal))
+        let received = understood.map_err(|refusal| self.stop(parts, &body, refusal));
+        wipe(body);
+        received
     }
 
     fn stop(&self, parts: &Parts, body: &Bytes, refusal: Refusal) -> Stop {
@@ -121,6 +124,13 @@ impl Exchange {
         };
         let scope = [self.mounted.name.as_str(), &network];
         Ok(self.app.idempotency.repeatable(key.as_ref(), &scope, &written, self.circumstances.now))
+    }
+}
+
+/// Overwrites a body that held a password, where its memory is ours alone: a part of hyper's read buffer is not.
+fn wipe(body: Bytes) {
+    if let Ok(mut own) = body.try_into_mut() {
+        own.as_mut().zeroize();
     }
 }
 
