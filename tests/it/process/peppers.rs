@@ -186,15 +186,3 @@ fn a_bad_file_is_refused_at_start_line_by_line() {
     assert!(ended.code == Some(2) && ended.err.contains("cannot be read"), "{}", ended.err);
     assert_eq!(Vestibule::new(&["pepper", "new", "much-too-long-an-id"]).run().code, Some(2));
 }
-
-#[tokio::test]
-async fn a_file_that_others_can_read_is_warned_about() {
-    let (folder, database) = (Folder::new(), Database::sqlite());
-    let setting = peppers(&folder, &[&new_pepper("p")]);
-    let serve = || Vestibule::serve(&database).with(&["--set", &setting]);
-    let (ended, _) = serve().start().stop();
-    assert!(!ended.err.contains("chmod"), "{}", ended.err);
-    let open = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(folder.path().join("pepper"), open).expect("it is ours");
-    serve().start().wait_for_log("holds secrets and others can read it: chmod 600");
-}
