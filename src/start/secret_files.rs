@@ -36,11 +36,13 @@ fn named(loaded: &Loaded) -> BTreeSet<PathBuf> {
 
 fn warning(file: &Path, user: u32) -> Option<String> {
     let about = fs::metadata(file).ok()?;
-    let (mode, owner, file) = (about.mode() & 0o777, about.uid(), file.display());
-    // Root can read and change everything anyhow.
-    let foreign = owner != user && owner != 0;
+    told(&file.display().to_string(), about.mode() & 0o777, about.uid(), user)
+}
+
+fn told(file: &str, mode: u32, owner: u32, user: u32) -> Option<String> {
     let mut faults = Vec::new();
-    if foreign {
+    // Root can read and change everything anyhow.
+    if owner != user && owner != 0 {
         faults.push(format!("it belongs to the user with the id {owner}, and the server runs as {user}"));
     }
     if mode & 0o077 != 0 {
@@ -53,34 +55,24 @@ fn warning(file: &Path, user: u32) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
     fn every_right_of_others_is_told_with_the_remedy_and_so_is_another_owner() {
-        let file = std::env::temp_dir().join(format!("vestibule-secret-file-{}", std::process::id()));
-        fs::write(&file, "").unwrap();
-        let ours = fs::metadata(&file).unwrap().uid();
-        let said = |mode: u32, user: u32| {
-            fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
-            warning(&file, user)
-        };
         for private in [0o600, 0o400, 0o700] {
-            assert_eq!(said(private, ours), None, "{private:o}");
+            assert_eq!(told("f", private, 1000, 1000), None, "{private:o}");
+            assert_eq!(told("f", private, 0, 1000), None, "what belongs to root is no secret from root");
         }
-        let path = file.display();
         for open in [0o640, 0o604, 0o620, 0o602, 0o610, 0o644] {
-            let expected =
-                format!("{path} holds secrets, and others can use it (mode {open:04o}): chmod 600 {path}");
-            assert_eq!(said(open, ours), Some(expected));
+            let expected = format!("f holds secrets, and others can use it (mode {open:04o}): chmod 600 f");
+            assert_eq!(told("f", open, 1000, 1000), Some(expected));
         }
-        let other = ours + 1;
-        let foreign = said(0o644, other).unwrap();
-        assert!(foreign.ends_with(&format!(": chown {other} {path} && chmod 600 {path}")), "{foreign}");
-        // What belongs to root is no secret from root.
-        assert_eq!(said(0o600, other).is_some(), ours != 0);
-        fs::remove_file(&file).unwrap();
-        assert_eq!(warning(&file, ours), None);
+        let foreign = told("f", 0o600, 1001, 1000).unwrap();
+        assert!(
+            foreign.contains("id 1001, and the server runs as 1000: chown 1000 f && chmod 600 f"),
+            "{foreign}"
+        );
+        assert!(told("f", 0o640, 0, 1000).unwrap().ends_with(": chown 1000 f && chmod 600 f"));
+        assert_eq!(warning(Path::new("no/such/file"), 1000), None);
     }
 }
