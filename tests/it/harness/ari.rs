@@ -10,6 +10,8 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use vestibule::clock::Clock;
+
 use super::pebble::Pebble;
 
 /// Where it listens, at pebble's address.
@@ -22,7 +24,7 @@ pub(crate) struct Said(pub(crate) &'static str, pub(crate) &'static str, pub(cra
 impl Said {
     /// A window, in seconds from now.
     pub(crate) fn window(start: i64, end: i64) -> Said {
-        let at = |seconds| jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+        let at = |seconds| Clock::system().now() + jiff::SignedDuration::from_secs(seconds);
         let window = format!(r#"{{"suggestedWindow":{{"start":"{}","end":"{}"}}}}"#, at(start), at(end));
         Said("200 OK", "retry-after: 21600\r\n", window)
     }

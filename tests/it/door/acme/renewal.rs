@@ -2,6 +2,7 @@
 //! otherwise by our own rule.
 
 use jiff::{SignedDuration, Timestamp};
+use vestibule::clock::Clock;
 
 use super::{OBTAINED, ORDERING, moments, serving_but};
 use crate::harness::ari::{self, Ari, Said};
@@ -33,7 +34,7 @@ fn a_window_in_the_past_renews_at_once_and_one_in_the_future_within_it() {
     // Pebble does not know what takes the place of what, and without that it will do.
     assert!(log.contains("no order in the place of the old certificate"), "{log}");
 
-    let now = Timestamp::from_second(Timestamp::now().as_second()).expect("a second");
+    let now = Timestamp::from_second(Clock::system().now().as_second()).expect("a second");
     let (start, end) = (now + SignedDuration::from_secs(5), now + SignedDuration::from_secs(7));
     ari.say(Said::window(5, 7));
     let server = serving_by_ari(&pebble, &state).start();
