@@ -99,10 +99,9 @@ impl App {
 
     /// What a contract asks of a request now, when it takes proofs of work.
     pub fn proof(&self, mounted: &Mounted) -> Option<Asked> {
-        mounted.contract.takes_proofs().then(|| Asked {
-            proofs: self.proofs.clone(),
-            place: mounted.path_and_query().into(),
-            demanded: self.proofs.are_demanded(|| self.passwords.fullness()),
+        mounted.contract.takes_proofs().then(|| {
+            let demanded = self.proofs.are_demanded(|| self.passwords.fullness());
+            Asked::new(self.proofs.clone(), mounted.path_and_query(), demanded)
         })
     }
 

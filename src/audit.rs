@@ -8,11 +8,13 @@ mod ledger;
 mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -50,6 +52,28 @@ struct Recorder {
     queue: mpsc::Sender<Attempt>,
     stop: CancellationToken,
     task: TaskTracker,
+    overflow: Overflow,
+}
+
+/// How many attempts have found no room since there was room for the last time.
+#[derive(Clone, Default)]
+struct Overflow(Arc<AtomicU64>);
+
+impl Overflow {
+    /// Counts one; the first is said in the log, and the others are not.
+    fn count(&self) {
+        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::error!("attempts are lost: more of them wait to be recorded than there is room for");
+        }
+    }
+
+    /// Says how many there were, now that there is room again.
+    fn end(&self) {
+        match self.0.swap(0, Ordering::Relaxed) {
+            0 => {}
+            lost => tracing::warn!(lost, "there is room again for attempts that wait to be recorded"),
+        }
+    }
 }
 
 impl Audit {
@@ -74,9 +98,11 @@ impl Audit {
         let (queue, waiting) = mpsc::channel(QUEUE);
         let (stop, task) = (CancellationToken::new(), TaskTracker::new());
         let ledger = Ledger::new(settings.refusals, clock);
-        task.spawn(Writer::new(store, ledger, audit.metrics.clone()).run(waiting, stop.clone()));
+        let overflow = Overflow::default();
+        let writer = Writer::new(store, ledger, audit.metrics.clone(), overflow.clone());
+        task.spawn(writer.run(waiting, stop.clone()));
         task.close();
-        Audit { recorder: Some(Recorder { queue, stop, task }), ..audit }
+        Audit { recorder: Some(Recorder { queue, stop, task, overflow }), ..audit }
     }
 
     /// What stands for an address and a user name.
@@ -106,8 +132,11 @@ impl Audit {
     /// Leaves an attempt to be written. It never waits.
     pub fn record(&self, attempt: Attempt) {
         let Some(recorder) = &self.recorder else { return };
-        if recorder.queue.try_send(attempt).is_err() {
-            self.metrics.dropped.inc();
+        let Err(lost) = recorder.queue.try_send(attempt) else { return };
+        self.metrics.dropped.inc();
+        // After the end there is no queue that could be full.
+        if matches!(lost, TrySendError::Full(_)) {
+            recorder.overflow.count();
         }
     }
 

@@ -14,7 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use solution::{Solution, hex};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub use solution::LONGEST;
@@ -206,29 +206,32 @@ impl Proofs {
     }
 }
 
-/// What one request is asked for, and how its answer is judged.
+/// What one request is asked for, and how its answer is judged: once, however often that is asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    /// What judges it.
-    pub proofs: Arc<Proofs>,
-    /// Where the contract is mounted.
-    pub place: Box<str>,
-    /// Whether it needs one.
-    pub demanded: bool,
+    proofs: Arc<Proofs>,
+    place: Box<str>,
+    demanded: bool,
+    verdict: OnceLock<Result<Option<Proof>, Refused>>,
 }
 
 impl Asked {
-    /// Judges what was sent; nothing, and the empty text of a form whose script did not run, are the same. `None` is one
-    /// who has proved nothing and need not.
+    /// Of a request to the contract that is mounted at `place`. `demanded` is whether it needs a proof.
+    pub fn new(proofs: Arc<Proofs>, place: impl Into<Box<str>>, demanded: bool) -> Asked {
+        Asked { proofs, place: place.into(), demanded, verdict: OnceLock::new() }
+    }
+
+    /// Judges what the request sent in the one field that a contract has for it; nothing, and the empty text of a form whose
+    /// script did not run, are the same. `None` is one who has proved nothing and need not.
     ///
     /// # Errors
     /// Why it does not do.
     pub fn judge(&self, sent: Option<&str>, now: Timestamp) -> Result<Option<Proof>, Refused> {
-        match sent.filter(|text| !text.is_empty()) {
+        *self.verdict.get_or_init(|| match sent.filter(|text| !text.is_empty()) {
             Some(text) => self.proofs.check(&self.place, text, now).map(Some),
             None if self.demanded => Err(Refused::Missing),
             None => Ok(None),
-        }
+        })
     }
 }
 

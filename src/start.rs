@@ -5,6 +5,7 @@ mod check;
 pub(crate) mod memory;
 mod names;
 mod secret;
+mod secret_files;
 
 use crate::acme::Acme;
 use crate::app::{App, Mounted, counted};
@@ -106,7 +107,9 @@ impl<'l> Plan<'l> {
         check.memory(memory::Ceiling::of_process());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
-        let (config, warnings) = (&loaded.config, check.warnings);
+        let (config, mut warnings) = (&loaded.config, check.warnings);
+        let user = rustix::process::geteuid().as_raw();
+        warnings.extend(secret_files::warnings(loaded, &url, acme.as_ref(), user));
         Ok(Plan { config, contracts, params, peppers, url, breached, names, tls, acme, warnings })
     }
 

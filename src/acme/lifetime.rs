@@ -8,7 +8,7 @@ use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::ext::pkix::{AuthorityKeyIdentifier, SubjectAltName};
 
 /// What a certificate says. Times are in seconds of Unix time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Leaf {
     /// Valid from.
     begin: i64,
@@ -18,6 +18,9 @@ pub(super) struct Leaf {
     names: Vec<String>,
     /// What its authority calls it when asked about its renewal (RFC 9773, section 4.1).
     pub(super) id: Option<CertificateIdentifier<'static>>,
+    /// From 0 to 1, so that not all servers come at the same moment. It is made of the serial number, which authorities
+    /// draw at random: whoever looks at the certificate, and however often, comes to the same moment.
+    spread: f64,
 }
 
 impl Leaf {
@@ -36,6 +39,7 @@ impl Leaf {
         Some(Leaf {
             begin: seconds(certificate.validity.not_before)?,
             end: seconds(certificate.validity.not_after)?,
+            spread: spread(serial),
             names: names.into_iter().filter_map(dns).collect(),
             id: authority.map(|authority| {
                 CertificateIdentifier::new(Der::from(authority.as_bytes()), Der::from(serial)).into_owned()
@@ -54,16 +58,32 @@ impl Leaf {
     }
 
     /// When to replace it if its authority has no opinion: when two thirds of its time are over, or up to a thirtieth of
-    /// it earlier. `spread` is from 0 to 1.
-    pub(super) fn due(&self, spread: f64) -> i64 {
+    /// it earlier.
+    pub(super) fn due(&self) -> i64 {
         let length = self.length();
-        self.begin + length / 3 * 2 - (length as f64 / 30.0 * spread) as i64
+        self.begin + length / 3 * 2 - (length as f64 / 30.0 * self.spread) as i64
+    }
+
+    /// When to replace it if its authority suggests a time from `start` to `end` (RFC 9773, section 4.2); `None` for a
+    /// suggestion that cannot be meant: one that ends before it begins, or when the certificate has expired. A tenth of
+    /// its time is kept for tries that fail.
+    pub(super) fn due_within(&self, start: i64, end: i64) -> Option<i64> {
+        if end <= start || end > self.end {
+            return None;
+        }
+        let chosen = start.saturating_add((end.saturating_sub(start) as f64 * self.spread) as i64);
+        Some(chosen.min(self.end - self.length() / 10))
     }
 
     /// For how long it is valid as a whole, in seconds.
     pub(super) fn length(&self) -> i64 {
         self.end.saturating_sub(self.begin).max(0)
     }
+}
+
+fn spread(serial: &[u8]) -> f64 {
+    let last = serial.last_chunk().map_or(0, |last| u32::from_be_bytes(*last));
+    f64::from(last) / f64::from(u32::MAX)
 }
 
 #[cfg(test)]
@@ -103,8 +123,34 @@ mod tests {
         const DAY: i64 = 86_400;
         let leaf = leaf(|_| ());
         assert_eq!(leaf.length(), 90 * DAY);
-        assert_eq!((leaf.due(0.0) - leaf.begin, leaf.due(1.0) - leaf.begin), (60 * DAY, 57 * DAY));
+        let due = |spread| Leaf { spread, ..leaf.clone() }.due() - leaf.begin;
+        assert_eq!((due(0.0), due(1.0)), (60 * DAY, 57 * DAY));
         assert!(!leaf.has_expired(leaf.end - 1) && leaf.has_expired(leaf.end));
+    }
+
+    #[test]
+    fn a_suggestion_is_followed_where_it_can_be_meant() {
+        const DAY: i64 = 86_400;
+        let leaf = leaf(|_| ());
+        let due = |spread, start, end| {
+            let leaf = Leaf { spread, ..leaf.clone() };
+            leaf.due_within(leaf.begin + start, leaf.begin + end).map(|due| due - leaf.begin)
+        };
+        assert_eq!((due(0.0, DAY, 3 * DAY), due(1.0, DAY, 3 * DAY)), (Some(DAY), Some(3 * DAY)));
+        assert_eq!(due(0.5, -4 * DAY, -2 * DAY), Some(-3 * DAY), "at once, also before it was valid");
+        assert_eq!(due(0.5, 88 * DAY, 90 * DAY), Some(81 * DAY), "there is time for tries that fail");
+        for (start, end) in [(3 * DAY, DAY), (DAY, DAY), (89 * DAY, 91 * DAY), (900 * DAY, 902 * DAY)] {
+            assert_eq!(due(0.5, start, end), None, "{start} to {end}");
+        }
+        assert_eq!(leaf.due_within(i64::MAX, i64::MIN), None);
+        assert!(leaf.due_within(i64::MIN, leaf.end).is_some());
+    }
+
+    #[test]
+    fn certificates_with_other_serial_numbers_have_other_moments() {
+        assert_eq!((spread(&[0; 16]), spread(&[0xff; 16]), spread(&[1])), (0.0, 1.0, 0.0));
+        let drawn = leaf(|params| params.serial_number = Some(SerialNumber::from_slice(&[7, 0x80, 0, 0, 0])));
+        assert!((0.5..0.51).contains(&drawn.spread), "{}", drawn.spread);
     }
 
     #[test]

@@ -30,6 +30,8 @@ use crate::metrics::CertificateMetrics;
 
 /// How often a process that does not order looks whether it should.
 const LOOK: Duration = Duration::from_secs(5);
+/// The shortest time after which an authority is asked again about a certificate, whatever it says.
+const SOON: Duration = Duration::from_secs(60);
 /// The longest sleep: clocks are set, and machines sleep.
 const NAP: Duration = Duration::from_secs(6 * 3600);
 /// How long an order may take as a whole.
@@ -125,6 +127,11 @@ impl Acme {
         self.folder.path()
     }
 
+    /// The files of its folder that nobody else may read; not all of them need be there.
+    pub fn secret_files(&self) -> [PathBuf; 2] {
+        [self.folder.account(), self.folder.certificate()]
+    }
+
     /// Sees to it that there is a certificate, for ever. `fresh` is notified of every new one.
     pub async fn keep(self, clock: Clock, metrics: CertificateMetrics, fresh: Arc<Notify>) {
         let mut pauses = Pauses::default();
@@ -166,7 +173,7 @@ impl Acme {
         let now = clock.now().as_second();
         let leaf = self.leaf();
         if let Some(leaf) = leaf.as_ref().filter(|leaf| leaf.covers(&self.names) && !leaf.has_expired(now)) {
-            let left = self.left(leaf, now, share(clock)).await;
+            let left = self.left(leaf, now).await;
             if !left.is_zero() {
                 return Ok(left);
             }
@@ -181,22 +188,20 @@ impl Acme {
         Ok(Duration::from_secs(u64::try_from(length / 10).unwrap_or(0).clamp(1, 3600)))
     }
 
-    /// How long to wait until the certificate must be replaced or looked at again, as its authority suggests (RFC 9773,
-    /// section 4.2) or else by its lifetime. `spread` is from 0 to 1.
-    async fn left(&self, leaf: &Leaf, now: i64, spread: f64) -> Duration {
-        let until = |due: i64| Duration::from_secs(u64::try_from(due - now).unwrap_or(0));
-        let usual = until(leaf.due(spread));
-        let Some(id) = leaf.id.as_ref().filter(|_| !usual.is_zero()) else { return usual.min(NAP) };
-        let Ok(account) = self.account().await else { return usual.min(NAP) };
-        match account.renewal_info(id).await {
-            Ok((info, again)) => {
-                let window = info.suggested_window;
-                let (start, end) = (window.start.unix_timestamp(), window.end.unix_timestamp());
-                let due = start + (end.saturating_sub(start).max(0) as f64 * spread) as i64;
-                until(due).min(again.clamp(Duration::from_secs(60), NAP))
-            }
-            Err(_) => usual.min(NAP),
-        }
+    /// How long to wait until the certificate must be replaced, or its authority asked again.
+    async fn left(&self, leaf: &Leaf, now: i64) -> Duration {
+        let (due, look) = self.suggested(leaf).await.unwrap_or_else(|| (leaf.due(), NAP));
+        Duration::from_secs(u64::try_from(due.saturating_sub(now)).unwrap_or(0)).min(look)
+    }
+
+    /// When the authority suggests to replace the certificate, and after what time it wants to be asked again (RFC 9773,
+    /// sections 4.2 and 4.3); `None` when it does not say, or says what cannot be meant.
+    async fn suggested(&self, leaf: &Leaf) -> Option<(i64, Duration)> {
+        let (id, account) = (leaf.id.as_ref()?, self.account().await.ok()?);
+        let (info, again) = account.renewal_info(id).await.ok()?;
+        let window = info.suggested_window;
+        let due = leaf.due_within(window.start.unix_timestamp(), window.end.unix_timestamp())?;
+        Some((due, again.clamp(SOON, NAP)))
     }
 
     fn leaf(&self) -> Option<Leaf> {

@@ -47,17 +47,32 @@ impl Acme {
         self.folder.clear_challenges()?;
         let account = self.account().await?;
         let names: Vec<_> = self.names.iter().cloned().map(Identifier::Dns).collect();
-        let mut new = NewOrder::new(&names);
+        let mut order = self.begin(&account, &names, old).await?;
+        let done = self.fulfil(&mut order, now).await;
+        self.folder.clear_challenges()?;
+        done
+    }
+
+    async fn begin(
+        &self,
+        account: &Account,
+        names: &[Identifier],
+        old: Option<&Leaf>,
+    ) -> Result<Order, AcmeFailure> {
         // RFC 9773, section 5: only where the authority tells about renewals, and about this certificate.
         if let Some(id) = old.filter(|old| old.covers(&self.names)).and_then(|old| old.id.as_ref())
             && account.renewal_info(id).await.is_ok()
         {
-            new = new.replaces(id.clone());
+            match account.new_order(&NewOrder::new(names).replaces(id.clone())).await {
+                Ok(order) => return Ok(order),
+                // Perhaps it has a successor already, which never reached us; it would be refused for ever.
+                Err(error) => {
+                    let error = super::plain(&error.to_string());
+                    tracing::warn!(error, "no order in the place of the old certificate; trying without");
+                }
+            }
         }
-        let mut order = account.new_order(&new).await?;
-        let done = self.fulfil(&mut order, now).await;
-        self.folder.clear_challenges()?;
-        done
+        Ok(account.new_order(&NewOrder::new(names)).await?)
     }
 
     async fn fulfil(&self, order: &mut Order, now: i64) -> Result<(), AcmeFailure> {

@@ -6,9 +6,9 @@ use tokio::sync::mpsc::Receiver;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::AuditMetrics;
 use super::ledger::{Ledger, MINUTE};
-use crate::store::{Attempt, Store, StoreError};
+use super::{AuditMetrics, Overflow, QUEUE};
+use crate::store::{Attempt, Store};
 
 /// The most rows of one write.
 const BATCH: usize = 256;
@@ -23,13 +23,14 @@ pub(super) struct Writer {
     store: Store,
     ledger: Ledger,
     metrics: AuditMetrics,
+    overflow: Overflow,
     /// When what was counted together becomes rows.
     due: Instant,
 }
 
 impl Writer {
-    pub(super) fn new(store: Store, ledger: Ledger, metrics: AuditMetrics) -> Writer {
-        Writer { store, ledger, metrics, due: Instant::now() + MINUTE }
+    pub(super) fn new(store: Store, ledger: Ledger, metrics: AuditMetrics, overflow: Overflow) -> Writer {
+        Writer { store, ledger, metrics, overflow, due: Instant::now() + MINUTE }
     }
 
     /// Writes what comes until it is stopped, and then what has come.
@@ -52,6 +53,10 @@ impl Writer {
                 self.due = Instant::now() + MINUTE;
             }
             self.write(batch).await;
+            // Half of it, so that a queue that is full again and again is not told each time.
+            if waiting.len() < QUEUE / 2 {
+                self.overflow.end();
+            }
         }
         let counted = self.ledger.counted();
         self.write(counted).await;
@@ -70,30 +75,27 @@ impl Writer {
         batch
     }
 
-    /// Tries until the store has taken the batch or refused it. Who waits for the end has a time limit.
+    /// Tries until the store has taken the batch, or will never take it. Who waits for the end has a time limit.
     async fn write(&self, batch: Vec<Attempt>) {
         if batch.is_empty() {
             return;
         }
         let requests: u64 = batch.iter().map(|attempt| u64::from(attempt.attempts)).sum();
         let mut told = false;
-        loop {
-            let error = match self.store.record(batch.clone()).await {
-                Ok(()) => {
-                    self.metrics.written.inc_by(requests);
-                    return;
-                }
-                Err(error @ (StoreError::Busy(_) | StoreError::Unreachable(_))) => error,
-                Err(error) => {
-                    tracing::error!(%error, requests, "attempts could not be recorded and are lost");
-                    self.metrics.dropped.inc_by(requests);
-                    return;
-                }
-            };
+        while let Err(error) = self.store.record(batch.clone()).await {
+            if !error.may_pass() {
+                tracing::error!(%error, requests, "attempts could not be recorded and are lost");
+                self.metrics.dropped.inc_by(requests);
+                return;
+            }
             if !std::mem::replace(&mut told, true) {
                 tracing::warn!(%error, "attempts cannot be recorded yet");
             }
             sleep(PAUSE).await;
+        }
+        self.metrics.written.inc_by(requests);
+        if told {
+            tracing::info!("attempts are recorded again");
         }
     }
 }

@@ -13,7 +13,6 @@ use crate::proof::Demand;
 use crate::store::DatabaseUrl;
 use std::fs;
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -150,15 +149,9 @@ impl<'c> Check<'c> {
         params
     }
 
-    /// The peppers, and a warning when others can read them.
+    /// The peppers.
     pub(super) fn peppers(&mut self) -> Peppers {
         let Some(path) = self.loaded.config.passwords.pepper_file.clone() else { return Peppers::default() };
-        if let Ok(about) = fs::metadata(&path)
-            && about.permissions().mode() & 0o077 != 0
-        {
-            let path = path.display();
-            self.warnings.push(format!("{path} holds secrets and others can read it: chmod 600 {path}"));
-        }
         Peppers::read(&path).unwrap_or_else(|error| {
             let hint = "`vestibule pepper new >> FILE` adds a line to it".to_owned();
             let reason = format!("names {}, which {error}", path.display());

@@ -59,7 +59,7 @@ pub fn known_secret(config: &Config, url: &DatabaseUrl) -> Result<Option<Vec<u8>
 }
 
 /// Where a generated one is kept.
-fn kept_in(url: &DatabaseUrl) -> PathBuf {
+pub(super) fn kept_in(url: &DatabaseUrl) -> PathBuf {
     url.sqlite_path()
         .map_or_else(|| PathBuf::from("vestibule.token-secret"), |f: &Path| f.with_extension("token-secret"))
 }

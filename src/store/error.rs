@@ -135,6 +135,17 @@ pub enum StoreError {
     Panicked,
 }
 
+impl StoreError {
+    /// Whether the same may succeed later, when the database has recovered.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            StoreError::Busy(_) | StoreError::Unreachable(_) | StoreError::Undecided => true,
+            StoreError::Refused(fault) => !fault.is_about_the_values(),
+            StoreError::Closed | StoreError::Unreadable(_) | StoreError::Panicked => false,
+        }
+    }
+}
+
 /// What a database says about its own failure, without any value of a row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -142,6 +153,18 @@ pub struct Fault {
     pub code: Option<String>,
     /// The database's own words.
     pub message: String,
+}
+
+impl Fault {
+    /// Whether the values are at fault, so that the same statement would fail for ever: a broken constraint, or a value that
+    /// does not fit (SQLSTATE classes 22 and 23; SQLITE_TOOBIG, SQLITE_CONSTRAINT and SQLITE_MISMATCH).
+    pub(super) fn is_about_the_values(&self) -> bool {
+        match self.code.as_deref() {
+            Some(state) if state.len() == 5 => state.starts_with("22") || state.starts_with("23"),
+            Some(code) => code.parse().is_ok_and(|code: i32| (18..=20).contains(&(code & 0xff))),
+            None => false,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -174,4 +197,24 @@ pub enum RegisterError<E> {
 /// The kinds only: values are personal data and stay out of messages.
 fn kinds(keys: &[Key]) -> String {
     keys.iter().map(|key| key.kind.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_at_fault_for_ever_and_disks_are_not() {
+        let may_pass = |code: &str| {
+            StoreError::Refused(Fault { code: Some(code.to_owned()), message: String::new() }).may_pass()
+        };
+        // Disk full, no such table, a lock that was not got; the numbers are SQLite's, 1034 an extended one.
+        for passing in ["53100", "42P01", "55P03", "57014", "13", "1", "10", "8", "1034"] {
+            assert!(may_pass(passing), "{passing}");
+        }
+        // Null and check constraints, a text that is too long; extended codes of SQLITE_CONSTRAINT.
+        for lasting in ["23502", "23514", "22001", "19", "275", "1299", "18", "20"] {
+            assert!(!may_pass(lasting), "{lasting}");
+        }
+    }
 }

@@ -74,7 +74,9 @@ pub fn weakness<'c>(password: &str, context: impl IntoIterator<Item = &'c str>) 
 
 /// What somebody might make a password of: the text, its words, and the two ends of an address.
 fn words(text: &str) -> Vec<String> {
-    let text = fold(text);
+    // What is longer is nobody's password, and how much is taken apart must not be a stranger's choice.
+    let text: String = text.chars().take(MOST).collect();
+    let text = fold(&text);
     let split = text.split(|c: char| !c.is_alphanumeric()).map(str::to_owned);
     let bare: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
     let local: String =
@@ -249,6 +251,19 @@ mod tests {
         assert_eq!(weakness(&format!("{one}{longer}"), context), None);
         // A repetition is found at any length, in one pass.
         assert_eq!(weakness(&one.repeat(12), context), Some(Weakness::Personal));
+    }
+
+    /// The work is counted in characters that are kept to compare with.
+    #[test]
+    fn of_a_name_that_fills_the_body_no_more_is_taken_apart_than_a_password_can_be() {
+        for word in ["abc ", "a", "\u{130}bc@", "abcdefgh", "abc.def@"] {
+            let name = word.repeat(64 * 1024 / word.len());
+            let kept: usize = words(&name).iter().map(|word| word.chars().count()).sum();
+            // The words, the whole, the whole without its punctuation, and what stands before an `@`; lower case can be longer.
+            assert!(kept <= 2 * 4 * MOST, "{word:?}: {kept}");
+        }
+        let jane = format!("Jane Doe {}", "x".repeat(64 * 1024));
+        assert_eq!(weakness("janedoe", [jane.as_str()]), Some(Weakness::Personal));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::values::{Absent, Room, Time};
 use super::write;
 use crate::contract::language::duration;
+use crate::user::Password;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use minijinja::value::{Kwargs, Value, ValueKind};
@@ -230,29 +231,40 @@ fn length(value: Value, _: Kwargs) -> Result<usize, Error> {
     }
 }
 
+/// Longer texts, in bytes, resemble nothing. A password that long is refused whatever it is like, also where its normal
+/// form is shorter than what was written; and how much is compared must not be a stranger's choice.
+const MOST_COMPARED: usize = 3 * Password::MAX_BYTES;
+
 /// Whether a password resembles another answer, in the measure of Django's `UserAttributeSimilarityValidator`: the
 /// other answer and each word in it are held against it without regard to case, and 0.7 of both texts' characters
 /// must be shared, wherever they stand. An answer that is far shorter than the password is left out.
 fn similar(a: Value, b: Value) -> bool {
     let (Some(a), Some(b)) = (a.as_str(), b.as_str()) else { return false };
+    if a.len().max(b.len()) > MOST_COMPARED {
+        return false;
+    }
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     let long = a.chars().count();
-    let words = b.split(|c: char| !c.is_alphanumeric() && c != '_');
-    !b.is_empty() && words.chain([b.as_str()]).any(|part| alike(&a, long, part))
+    compared(long, &b).any(|part| alike(&a, long, part))
+}
+
+/// What of an answer is held against a password of so many characters: the words that are not far shorter, and the whole.
+fn compared(long: usize, answer: &str) -> impl Iterator<Item = &str> {
+    let words = answer.split(|c: char| !c.is_alphanumeric() && c != '_');
+    words.chain([answer]).filter(move |part| {
+        let short = part.chars().count();
+        short > 0 && (long < 10 * short || 20 * short >= 7 * long)
+    })
 }
 
 /// `long` is the password's length, counted once: a long answer has many parts.
 fn alike(password: &str, long: usize, part: &str) -> bool {
-    let short = part.chars().count();
-    if short == 0 || long >= 10 * short && 20 * short < 7 * long {
-        return false;
-    }
     let mut left: HashMap<char, usize> = HashMap::new();
     for c in part.chars() {
         *left.entry(c).or_default() += 1;
     }
     let shared = password.chars().filter(|c| left.get_mut(c).filter(|n| **n > 0).map(|n| *n -= 1).is_some());
-    20 * shared.count() >= 7 * (long + short)
+    20 * shared.count() >= 7 * (long + part.chars().count())
 }
 
 fn common_password(password: &str) -> bool {
@@ -338,5 +350,26 @@ mod tests {
                 "{password}"
             );
         }
+    }
+
+    /// The work is counted in characters that are looked at.
+    #[test]
+    fn what_similarity_costs_is_not_a_strangers_choice() {
+        let most_of_a_body = 64 * 1024;
+        for word in [1, 2, 10, 100, 300, 307, 308, 1000, MOST_COMPARED] {
+            let answer = format!("{} ", "b".repeat(word)).repeat(most_of_a_body / (word + 1));
+            for long in [1, 8, 64, 1000, MOST_COMPARED] {
+                let answer = &answer[..answer.len().min(MOST_COMPARED)];
+                let looked_at: usize = compared(long, answer).map(|part| long + part.chars().count()).sum();
+                assert!(looked_at <= 13 * MOST_COMPARED, "{word} {long}: {looked_at}");
+            }
+        }
+        let similar = |password: usize, answer: usize| {
+            let texts = [password, answer].map(|length| Value::from("a".repeat(length)));
+            eval("similar(value[0], value[1])", Value::from(texts.to_vec())).is_true()
+        };
+        assert!(similar(MOST_COMPARED, MOST_COMPARED));
+        assert!(!similar(MOST_COMPARED + 1, MOST_COMPARED + 1) && !similar(most_of_a_body, most_of_a_body));
+        assert!(!similar(MOST_COMPARED, MOST_COMPARED + 1));
     }
 }

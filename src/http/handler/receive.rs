@@ -71,7 +71,7 @@ impl Exchange {
         let repeatable = self
             .repeatable(parts, request, &fields)
             .map_err(|error| Refusal { reason: error.to_string(), ..Refusal::plain(Outcome::Malformed) })?;
-        // The rules have found it right; where their conditions spared it, it need not be.
+        // The rules have found it right, and that is remembered; where their conditions spared it, it need not be.
         let asked = self.circumstances.proof.as_ref();
         let proof = asked
             .and_then(|asked| asked.judge(contract.proof(&fields), self.circumstances.now).ok().flatten());

@@ -1,16 +1,27 @@
 //! Certificates by ACME, from a real authority.
 
+mod handshakes;
+mod renewal;
+mod together;
+
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use serde_json::Value;
 
 use crate::harness::client::{Client, get};
 use crate::harness::folder::Folder;
 use crate::harness::pebble::Pebble;
 use crate::harness::process::{Server, Vestibule};
-use crate::harness::tls::Pair;
+use crate::harness::tls::{Pair, connect_to_anybody};
 
 const OBTAINED: &str = "a certificate was obtained";
 const FAILED: &str = "no certificate was obtained";
+const ORDERING: &str = "ordering a certificate";
+const TAKEN_UP: &str = "the certificate was read again";
 
 /// A server that asks this authority, and keeps what it gets in `state`.
 fn serving(pebble: &Pebble, state: &Folder, challenge: &str) -> Vestibule {
@@ -52,18 +63,49 @@ fn only_the_owner_may_look_into(folder: &Path) {
     }
 }
 
-#[test]
-fn both_challenges_get_a_certificate_that_is_renewed() {
+#[tokio::test]
+async fn both_challenges_get_a_certificate_that_is_renewed() {
     for challenge in ["http-01", "tls-alpn-01"] {
         let (mut pebble, state) = (Pebble::new(9), Folder::new());
         pebble.start();
         let server = serving(&pebble, &state, challenge).start();
         server.wait_for_log(OBTAINED);
         only_the_owner_may_look_into(state.path());
-        let first = certificate(&pebble, &state);
+        server.wait_for_log(TAKEN_UP);
+        let first = served(&server).await;
         server.wait_for_logs(OBTAINED, 2);
-        assert_ne!(certificate(&pebble, &state), first);
+        server.wait_for_logs(TAKEN_UP, 2);
+        let second = served(&server).await;
+        assert!(first != second && second == leaf(&certificate(&pebble, &state)));
+        let left = std::fs::read_dir(inside(&pebble, &state, "challenges")).expect("a folder").count();
+        assert_eq!(left, 0, "the authority has seen it, and nobody needs it any more");
         assert_eq!(server.stop().0.code, Some(0));
+    }
+}
+
+#[test]
+fn other_names_need_another_certificate() {
+    let (mut pebble, state) = (Pebble::new(86_400), Folder::new());
+    pebble.start();
+    let one = serving(&pebble, &state, "tls-alpn-01").start();
+    one.wait_for_log(OBTAINED);
+    one.stop();
+    let before = certificate(&pebble, &state);
+    let more = "acme.domains=a.example.com,b.example.com,c.example.com";
+    let other = serving_but(&pebble, &state, more).start();
+    other.wait_for_log(OBTAINED);
+    assert_ne!(certificate(&pebble, &state), before);
+}
+
+#[test]
+fn an_authority_that_is_down_is_asked_again_after_pauses_that_double() {
+    let (pebble, state) = (Pebble::new(1), Folder::new());
+    let server = serving(&pebble, &state, "tls-alpn-01").start();
+    server.wait_for_logs(FAILED, 3);
+    let failed = moments(&server.stop().0.err, FAILED);
+    for (pair, least) in failed.windows(2).zip([2, 4]) {
+        let pause = pair[1].duration_since(pair[0]).as_secs_f64();
+        assert!(pause >= f64::from(least), "after {pause} s already: {failed:?}");
     }
 }
 
@@ -83,7 +125,7 @@ async fn a_certificate_in_the_folder_is_served_without_an_authority() {
     let said = handshake(&server, &certificate(&pebble, &state), "acme-tls/1").await;
     assert!(said.contains("alert"), "{said}");
     let log = server.stop().0.err;
-    assert!(!log.contains("ordering a certificate"), "{log}");
+    assert!(!log.contains(ORDERING), "{log}");
 }
 
 #[tokio::test]
@@ -129,9 +171,33 @@ fn settings_that_cannot_work_are_refused_at_start() {
     }
 }
 
+/// A file of the folder in which everything about this authority lies.
+fn inside(pebble: &Pebble, state: &Folder, name: &str) -> PathBuf {
+    state.path().join(format!("{}_14000_dir", pebble.address)).join(name)
+}
+
 fn certificate(pebble: &Pebble, state: &Folder) -> String {
-    let file = state.path().join(format!("{}_14000_dir/certificate.pem", pebble.address));
-    std::fs::read_to_string(file).expect("the certificate")
+    std::fs::read_to_string(inside(pebble, state, "certificate.pem")).expect("the certificate")
+}
+
+/// The first certificate of a chain.
+fn leaf(chain: &str) -> CertificateDer<'static> {
+    CertificateDer::pem_slice_iter(chain.as_bytes()).next().expect("a certificate").expect("PEM")
+}
+
+/// The certificate that a client is shown.
+async fn served(server: &Server) -> CertificateDer<'static> {
+    let name = "a.example.com";
+    let stream = connect_to_anybody(server.address, name, &["http/1.1"], &rustls::version::TLS13).await;
+    let stream = stream.expect("a handshake");
+    stream.get_ref().1.peer_certificates().expect("a certificate")[0].clone().into_owned()
+}
+
+/// When this was logged.
+fn moments(log: &str, message: &str) -> Vec<Timestamp> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = lines.filter(|line| line["message"] == message);
+    lines.map(|line| line["timestamp"].as_str().expect("a text").parse().expect("a time")).collect()
 }
 
 /// Why a handshake fails for who trusts the last certificate in `chain`.

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
 use super::load::{Load, email};
@@ -14,30 +14,13 @@ use super::server::{Faulty, Orders};
 use crate::harness::database::Database;
 use crate::harness::folder::Folder;
 use crate::harness::process::Vestibule;
-use crate::harness::strace::is_wanted;
+use crate::harness::strace::{first_process, is_wanted, watching};
 
 const SIGN_UPS: usize = 24;
 
 /// The program in front of a command that writes down what it asks of the system.
 fn tracing(trace: &Path) -> Vec<String> {
-    let calls = "execve,pwrite64,pwritev,fsync,fdatasync,write,writev,sendto,sendmsg";
-    let trace = trace.display().to_string();
-    [
-        "strace",
-        "-f",
-        "-y",
-        "-qq",
-        "-s",
-        "1000000",
-        "-e",
-        "signal=none",
-        "-e",
-        &format!("trace={calls}"),
-        "-o",
-        &trace,
-    ]
-    .map(str::to_owned)
-    .to_vec()
+    watching("execve,pwrite64,pwritev,fsync,fdatasync,write,writev,sendto,sendmsg", trace)
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -83,13 +66,6 @@ async fn control_a_success_before_the_sync_is_seen() {
     server.ended().await;
     let verdict = Trace::read(&trace).judge();
     assert!(verdict.told >= SIGN_UPS && !verdict.too_early.is_empty(), "{verdict:?}");
-}
-
-/// Whose first call is the first line: the process that was started.
-fn first_process(trace: &Path) -> Pid {
-    let text = std::fs::read_to_string(trace).expect("a trace");
-    let id = text.split(' ').next().and_then(|id| id.parse().ok());
-    id.and_then(Pid::from_raw).expect("a process id")
 }
 
 /// A call to the system, in the order in which calls begin and end.

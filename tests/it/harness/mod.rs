@@ -23,11 +23,13 @@ macro_rules! on_both {
     };
 }
 
+pub(crate) mod ari;
 pub(crate) mod backend;
 pub(crate) mod client;
 pub(crate) mod cluster;
 pub(crate) mod database;
 pub(crate) mod folder;
+pub(crate) mod log;
 pub(crate) mod pebble;
 pub(crate) mod postgres;
 pub(crate) mod process;

@@ -234,6 +234,11 @@ impl Server {
             .unwrap_or_else(|| panic!("no {text:?} in:\n{}", self.process.err.so_far()))
     }
 
+    /// What it has written to standard error so far.
+    pub(crate) fn log_so_far(&self) -> String {
+        self.process.err.so_far()
+    }
+
     /// Waits until `text` has come this often on standard error.
     pub(crate) fn wait_for_logs(&self, text: &str, times: usize) {
         self.process.err.wait_until(text, |said| said.matches(text).count() >= times);

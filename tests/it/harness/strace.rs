@@ -1,6 +1,9 @@
 //! Programs that stand before a command and watch what it asks of the system, or meddle with it (strace(1)).
 
+use std::path::Path;
 use std::process::Command;
+
+use rustix::process::Pid;
 
 /// Leaves tests out, where a process may not be traced.
 const WITHOUT: &str = "VESTIBULE_TEST_WITHOUT_STRACE";
@@ -28,4 +31,20 @@ pub(crate) fn slow_to_accept() -> Vec<String> {
 fn meddling(calls: &str, how: &str) -> Vec<String> {
     let (trace, inject) = (format!("trace={calls}"), format!("inject={calls}:{how}"));
     ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", &trace, "-e", &inject].map(str::to_owned).to_vec()
+}
+
+/// Writes down what the command asks of the system by these calls, with the names of files. It is strace that is started, and
+/// the command that must be ended: [`first_process`].
+pub(crate) fn watching(calls: &str, trace: &Path) -> Vec<String> {
+    let (calls, trace) = (format!("trace={calls}"), trace.display().to_string());
+    let line =
+        ["strace", "-f", "-y", "-qq", "-s", "1000000", "-e", "signal=none", "-e", &calls, "-o", &trace];
+    line.map(str::to_owned).to_vec()
+}
+
+/// Whose first call is the first line of a trace: the process that was started.
+pub(crate) fn first_process(trace: &Path) -> Pid {
+    let text = std::fs::read_to_string(trace).expect("a trace");
+    let id = text.split(' ').next().and_then(|id| id.parse().ok());
+    id.and_then(Pid::from_raw).expect("a process id")
 }

@@ -196,15 +196,3 @@ fn peppers_that_nobody_named_have_names_of_their_own() {
     });
     assert!(names[0] != names[1] && names.iter().all(|name| name.len() == 8), "{names:?}");
 }
-
-#[tokio::test]
-async fn a_file_that_others_can_read_is_warned_about() {
-    let (folder, database) = (Folder::new(), Database::sqlite());
-    let setting = peppers(&folder, &[&new_pepper("p")]);
-    let serve = || Vestibule::serve(&database).with(&["--set", &setting]);
-    let (ended, _) = serve().start().stop();
-    assert!(!ended.err.contains("chmod"), "{}", ended.err);
-    let open = std::fs::Permissions::from_mode(0o644);
-    std::fs::set_permissions(folder.path().join("pepper"), open).expect("it is ours");
-    serve().start().wait_for_log("holds secrets and others can read it: chmod 600");
-}

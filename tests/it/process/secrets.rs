@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
@@ -11,11 +11,14 @@ use serde_json::Value;
 use super::assert_whole;
 use crate::harness::client::{Client, Reply, post, post_as};
 use crate::harness::database::Database;
+use crate::harness::folder::Folder;
 use crate::harness::process::{Server, Vestibule};
+use crate::harness::tls::Pair;
 
 on_both! {
     a_generated_secret_is_kept_private_and_used_again
     given_secrets_sign
+    files_of_secrets_that_others_can_use_are_named_at_start
     nothing_that_is_written_holds_a_secret
 }
 
@@ -91,6 +94,96 @@ async fn given_secrets_sign(database: &Database) {
             "{}",
             refused.err
         );
+    }
+}
+
+/// What is said at the start about each of these files when it has these rights.
+fn told_about(files: &[(PathBuf, u32)], run: Vestibule) -> (Vec<String>, Folder) {
+    for (file, mode) in files {
+        std::fs::set_permissions(file, std::fs::Permissions::from_mode(*mode)).expect("a file of ours");
+    }
+    let (ended, folder) = run.start().stop();
+    let lines = ended.err.lines().filter(|line| line.contains("holds secrets"));
+    let lines = lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let told = lines.inspect(|line| assert_eq!(line["level"], "WARN"));
+    (told.map(|line| line["message"].as_str().expect("a text").to_owned()).collect(), folder)
+}
+
+async fn files_of_secrets_that_others_can_use_are_named_at_start(database: &Database) {
+    let secret = "a secret of more than thirty-two bytes";
+    let generated = {
+        let server = Vestibule::serve(database).start();
+        let file = server.secret_file(database);
+        let text = std::fs::read_to_string(&file).expect("it was kept");
+        (file, text)
+    };
+    let folder = Folder::new();
+    let file = |name: &str, text: &str| {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+        std::fs::write(&path, text).expect("the folder can be written");
+        path
+    };
+    let pair = Pair::new();
+    file("certificate.pem", &pair.certificate);
+    let generated = match database {
+        Database::Sqlite(_) => generated.0,
+        // It lies in the working folder.
+        Database::Postgres(_) => file("vestibule.token-secret", &generated.1),
+    };
+    let pepper = Vestibule::new(&["pepper", "new", "p"]).run().out;
+    let account = file("acme/127.0.0.1_1_dir/account.json", "{}");
+    let ours = file("acme/127.0.0.1_1_dir/certificate.pem", &format!("{}{}", pair.certificate, pair.key));
+    let named =
+        [file("key.pem", &pair.key), file("pepper", &pepper), file("app", secret), file("token", secret)];
+    let [key, pepper, app, token] = named.clone();
+    let config = file("vestibule.toml", &format!("token_secret = '{secret}'"));
+    let shown = |path: &Path| path.display().to_string();
+    let by_acme =
+        ["acme.domains=a.example.com", "acme.accept_terms=true", "acme.directory=https://127.0.0.1:1/dir"];
+    let by_acme = by_acme.map(str::to_owned).into_iter();
+    let by_acme = by_acme.chain([format!("acme.folder={}", shown(&folder.path().join("acme")))]);
+    let tls = [("certificate", folder.path().join("certificate.pem")), ("key", key.clone())];
+    let tls = tls.map(|(name, path)| format!("tls.{name}={}", shown(&path))).into_iter();
+    let token_file = [format!("token_secret_file={}", shown(&token))].into_iter();
+    let others =
+        [format!("secrets.app_file={}", shown(&app)), format!("passwords.pepper_file={}", shown(&pepper))];
+    let by_file = vec!["--config".to_owned(), shown(&config)];
+    let settings: [(Vec<&Path>, Vec<String>, Vec<String>); 3] = [
+        (vec![&generated, &key, &pepper, &app], tls.collect(), Vec::new()),
+        (vec![&token, &account, &ours, &pepper, &app], by_acme.chain(token_file).collect(), Vec::new()),
+        (vec![&config, &pepper, &app], Vec::new(), by_file),
+    ];
+    let mut folder = Some(folder);
+    for (files, settings, more) in settings {
+        for mode in [0o600, 0o644] {
+            let mut run = Vestibule::serve(database).inside(folder.take().expect("given back"));
+            for setting in settings.iter().chain(&others) {
+                run = run.with(&["--set", setting]);
+            }
+            run = run.with(&more.iter().map(String::as_str).collect::<Vec<_>>());
+            let files: Vec<_> = files.iter().map(|file| (file.to_path_buf(), mode)).collect();
+            let (told, back) = told_about(&files, run);
+            folder = Some(back);
+            let expected = |path: &Path| {
+                let path = shown(path);
+                format!("{path} holds secrets, and others can use it (mode 0644): chmod 600 {path}")
+            };
+            let expected: BTreeSet<_> = files.iter().map(|(file, _)| expected(file)).collect();
+            let expected = if mode == 0o600 { BTreeSet::new() } else { expected };
+            // A generated secret in the working folder is named as it is configured: not at all, by its name alone.
+            let told: BTreeSet<_> = told.into_iter().map(|line| whole(&line, &generated)).collect();
+            assert_eq!(told, expected);
+        }
+    }
+}
+
+/// The same line with the whole path of a file that was named by its name alone.
+fn whole(line: &str, file: &Path) -> String {
+    let name = file.file_name().expect("a name").to_string_lossy();
+    match line.starts_with(&*name) {
+        true => line.replace(&*name, &file.display().to_string()),
+        false => line.to_owned(),
     }
 }
 
