@@ -11,8 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// What surrounds a request: when, where, under which id.
-#[derive(Debug, Clone)]
+/// What surrounds a request: when, where, under which id. By default nothing is known of it.
+#[derive(Debug, Clone, Default)]
 pub struct Circumstances {
     /// The one time that the whole request sees.
     pub now: Timestamp,

@@ -164,16 +164,7 @@ body = ""
 
     async fn explain(body: Json) -> (Trace, Result<Fields, Refusal>) {
         let contract = load(CONTRACT).contract.expect("this contract is right");
-        let now = Circumstances {
-            breached: None,
-            proof: None,
-            now: jiff::Timestamp::UNIX_EPOCH,
-            random: uuid::Uuid::nil(),
-            request_id: "1".into(),
-            path: "/".into(),
-            base_url: "".into(),
-            secrets: Arc::default(),
-        };
+        let now = Circumstances::default();
         let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
         let request = Request { query: None, headers: &headers, body: &body };
         let plain = contract.decode(request, &now).await.map_err(|r| r.outcome);

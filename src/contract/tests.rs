@@ -43,14 +43,12 @@ fn complaints(text: &str) -> Vec<String> {
 
 pub(crate) fn circumstances() -> Circumstances {
     Circumstances {
-        breached: None,
-        proof: None,
         now: jiff::Timestamp::from_second(1_718_022_896).expect("a time"),
-        random: uuid::Uuid::nil(),
         request_id: "r1".into(),
         path: "/users".into(),
         base_url: "https://example.com".into(),
         secrets: Arc::new([("key".to_owned(), "open sesame".to_owned())].into_iter().collect()),
+        ..Circumstances::default()
     }
 }
 

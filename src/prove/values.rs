@@ -121,14 +121,12 @@ impl<'c> Good<'c> {
 /// Runs a request through everything but the store.
 async fn judge(contract: &Contract, secrets: &Arc<Secrets>, request: &Outgoing) -> Result<(), String> {
     let now = Circumstances {
-        breached: None,
-        proof: None,
         now: crate::clock::Clock::system().now(),
-        random: uuid::Uuid::nil(),
         request_id: "prove".into(),
         path: contract.register.path.as_str().into(),
         base_url: "http://localhost".into(),
         secrets: secrets.clone(),
+        ..Circumstances::default()
     };
     let query = request.path.split_once('?').map(|(_, query)| query);
     debug_assert!(request.headers.get(COOKIE).is_none_or(|c| !c.is_empty()));

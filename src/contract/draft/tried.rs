@@ -82,14 +82,11 @@ fn pairs(key: &str, json: &Json, out: &mut form_urlencoded::Serializer<'_, Strin
 
 fn circumstances(contract: &Contract) -> Circumstances {
     Circumstances {
-        breached: None,
-        proof: None,
         now: jiff::Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
-        random: uuid::Uuid::nil(),
         request_id: "01900224-fc95-76c6-ae66-8eff0a257fc5".into(),
         path: contract.register.path.as_str().into(),
         base_url: "https://example.com".into(),
-        secrets: Arc::default(),
+        ..Circumstances::default()
     }
 }
 

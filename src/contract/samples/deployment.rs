@@ -13,14 +13,12 @@ use uuid::Uuid;
 /// A request that came at noon from nowhere.
 pub(in crate::contract) fn circumstances() -> Circumstances {
     Circumstances {
-        breached: None,
-        proof: None,
         now: Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
         random: Uuid::from_u128(0x0190_a1b2_c3d4_7e5f_8a6b_0011_2233_4455),
         request_id: "0190a1b2-c3d4-7e5f-8a6b-0123456789ab".into(),
         path: "/users".into(),
         base_url: "https://example.com".into(),
-        secrets: Arc::new(Secrets::default()),
+        ..Circumstances::default()
     }
 }
 

@@ -57,14 +57,13 @@ impl<'s> Stage<'s> {
         let now = clock.now();
         let secrets: Secrets = setting.secrets.iter().cloned().collect();
         let circumstances = Circumstances {
-            breached: None,
-            proof: None,
             now,
             random: uuid_v7(now, clock.random()),
             request_id: uuid_v7(now, clock.random()).to_string().into(),
             path: contract.register.path.as_str().into(),
             base_url: setting.base_url.as_str().into(),
             secrets: Arc::new(secrets),
+            ..Circumstances::default()
         };
         Stage { contract, setting, clock, circumstances }
     }
