@@ -335,7 +335,12 @@ impl Lines {
         let waiting = |said: &mut Said| !said.ended && !enough(&said.text);
         let (said, guard) =
             self.0.1.wait_timeout_while(said, GUARD, waiting).expect("the thread does not panic");
-        assert!(!guard.timed_out(), "{what} does not come; so far:\n{}", said.text);
+        let late = guard.timed_out().then(|| said.text.clone());
+        // A panic behind the lock would be another one in the destructor that shows what was said, and end all tests.
+        drop(said);
+        if let Some(said) = late {
+            panic!("{what} does not come; so far:\n{said}");
+        }
     }
 
     /// Everything up to the end of the stream.
