@@ -120,10 +120,14 @@ impl<T> Queue<T> {
 
     /// Whether a new item of any line would be begun in time, behind all who wait and all who are expected.
     pub(super) fn has_room(&self, now: Instant) -> bool {
-        let expected: u64 = self.registrations.iter().map(|line| line.expected).sum();
-        let expected = self.seconds((expected + self.verifications.expected) as f64);
-        let expected = Duration::try_from_secs_f64(expected).unwrap_or(Duration::MAX);
-        self.backlog().saturating_add(expected) <= self.given_away(now)
+        self.room_taken() <= self.given_away(now)
+    }
+
+    /// The backlog, were all who are expected here.
+    fn room_taken(&self) -> Duration {
+        let lines = self.registrations.iter().chain([&self.verifications]);
+        let seconds = self.seconds(lines.map(Line::length).sum::<u64>() as f64);
+        Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
     }
 
     fn given_away(&self, now: Instant) -> Duration {
@@ -134,7 +138,7 @@ impl<T> Queue<T> {
     /// How much of the room that is given away now is taken: 1 is all of it.
     pub(super) fn fullness(&self, now: Instant) -> f64 {
         let seconds = self.given_away(now).as_secs_f64();
-        if seconds > 0.0 { self.backlog().as_secs_f64() / seconds } else { 0.0 }
+        if seconds > 0.0 { self.room_taken().as_secs_f64() / seconds } else { 0.0 }
     }
 
     /// Keeps room for a new item of this line, if it would be let in: until it comes, those who ask later find that room

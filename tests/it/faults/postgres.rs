@@ -119,6 +119,7 @@ async fn follow(primary: &Cluster, synchronous: bool) -> Cluster {
         format!("SELECT 1 FROM pg_stat_replication WHERE state = 'streaming' AND sync_state = '{state}'");
     let following = async {
         while rows(&url, &follows).await.is_empty() {
+            // PostgreSQL tells nobody when a standby has caught up; it can only be asked.
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
