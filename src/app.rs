@@ -97,11 +97,11 @@ impl App {
         self.contracts.iter().position(|other| Arc::ptr_eq(other, mounted)).unwrap_or(self.contracts.len())
     }
 
-    /// What a contract asks of a request now, when it takes proofs of work.
-    pub fn proof(&self, mounted: &Mounted) -> Option<Asked> {
+    /// What a contract asks of a request, when it takes proofs of work.
+    pub fn proof(self: &Arc<App>, mounted: &Mounted) -> Option<Asked> {
         mounted.contract.takes_proofs().then(|| {
-            let demanded = self.proofs.are_demanded(|| self.passwords.fullness());
-            Asked::new(self.proofs.clone(), mounted.path_and_query(), demanded)
+            let app = self.clone();
+            Asked::new(self.proofs.clone(), mounted.path_and_query(), move || app.passwords.fullness())
         })
     }
 

@@ -207,18 +207,23 @@ impl Proofs {
 }
 
 /// What one request is asked for, and how its answer is judged: once, however often that is asked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Asked {
     proofs: Arc<Proofs>,
     place: Box<str>,
-    demanded: bool,
+    load: Arc<dyn Fn() -> f64 + Send + Sync>,
     verdict: OnceLock<Result<Option<Proof>, Refused>>,
 }
 
 impl Asked {
-    /// Of a request to the contract that is mounted at `place`. `demanded` is whether it needs a proof.
-    pub fn new(proofs: Arc<Proofs>, place: impl Into<Box<str>>, demanded: bool) -> Asked {
-        Asked { proofs, place: place.into(), demanded, verdict: OnceLock::new() }
+    /// Of a request to the contract that is mounted at `place`. `load` is asked when the request is judged, not before: a
+    /// request that began in a quiet moment and waited with its body is no exception.
+    pub fn new(
+        proofs: Arc<Proofs>,
+        place: impl Into<Box<str>>,
+        load: impl Fn() -> f64 + Send + Sync + 'static,
+    ) -> Asked {
+        Asked { proofs, place: place.into(), load: Arc::new(load), verdict: OnceLock::new() }
     }
 
     /// Judges what the request sent in the one field that a contract has for it; nothing, and the empty text of a form whose
@@ -229,7 +234,7 @@ impl Asked {
     pub fn judge(&self, sent: Option<&str>, now: Timestamp) -> Result<Option<Proof>, Refused> {
         *self.verdict.get_or_init(|| match sent.filter(|text| !text.is_empty()) {
             Some(text) => self.proofs.check(&self.place, text, now).map(Some),
-            None if self.demanded => Err(Refused::Missing),
+            None if self.proofs.are_demanded(&*self.load) => Err(Refused::Missing),
             None => Ok(None),
         })
     }
@@ -245,6 +250,12 @@ fn hash(salt: &str, number: u64) -> [u8; 32] {
 /// What is signed: the hash has a fixed length, so nothing can be moved between the two.
 fn signed(place: &str, challenge: &[u8; 32]) -> Vec<u8> {
     [challenge.as_slice(), place.as_bytes()].concat()
+}
+
+impl fmt::Debug for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Asked").field(&self.place).field(&self.verdict).finish()
+    }
 }
 
 impl fmt::Debug for Proofs {

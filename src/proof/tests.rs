@@ -132,12 +132,12 @@ fn who_is_asked_and_how_hard_it_is() {
     let loads = [0.0, 0.2, 0.25, 0.5, 0.75, 1.0, 9.0, f64::NAN];
     let hard = loads.map(|load| proofs(Demand::Never).difficulty(load));
     assert_eq!(hard, [500, 500, 1000, 2000, 4000, 4000, 4000, 500]);
-    let asked = |demanded| Asked::new(Arc::new(proofs(Demand::Never)), PLACE, demanded);
+    let asked = |load| Asked::new(Arc::new(proofs(Demand::UnderLoad)), PLACE, move || load);
     for nothing in [None, Some("")] {
-        assert_eq!(asked(false).judge(nothing, now(0)), Ok(None));
-        assert_eq!(asked(true).judge(nothing, now(0)), Err(Refused::Missing));
+        assert_eq!(asked(0.2).judge(nothing, now(0)), Ok(None));
+        assert_eq!(asked(0.25).judge(nothing, now(0)), Err(Refused::Missing));
     }
-    assert_eq!(asked(false).judge(Some("x"), now(0)), Err(Refused::Malformed), "what is sent is checked");
+    assert_eq!(asked(0.0).judge(Some("x"), now(0)), Err(Refused::Malformed), "what is sent is checked");
 }
 
 /// The rules of a contract judge it, and whoever spends it asks again.
@@ -145,13 +145,13 @@ fn who_is_asked_and_how_hard_it_is() {
 fn one_request_is_judged_once() {
     let (ours, clock) = (Arc::new(proofs(Demand::Always)), clock());
     let solution = written(&solved(&challenge(&ours, &clock)));
-    let asked = Asked::new(ours.clone(), PLACE, true);
+    let asked = Asked::new(ours.clone(), PLACE, || 0.0);
     let proof = asked.judge(Some(&solution), now(0)).expect("it is right").expect("a proof");
     // A second look would find it expired.
     assert_eq!(asked.judge(Some(&solution), now(600)), Ok(Some(proof)));
     assert_eq!(asked.clone().judge(Some(&solution), now(600)), Ok(Some(proof)));
     // Another request is another question.
-    let other = Asked::new(ours, PLACE, true);
+    let other = Asked::new(ours, PLACE, || 0.0);
     assert_eq!(other.judge(Some(&solution), now(600)), Err(Refused::Expired));
     assert_eq!(other.judge(Some(&solution), now(0)), Err(Refused::Expired));
 }

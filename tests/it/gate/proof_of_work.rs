@@ -259,6 +259,12 @@ async fn proof_is_asked_for_and_harder_the_fuller_the_queue_is() {
     let mut client = Client::connect(server.address).await;
     assert_eq!(challenge(&mut client, "/users/challenge").await["maxnumber"], 300);
     assert_eq!(client.ask(&sign_up("jane@example.com", None)).await.status, 201, "nobody waits");
+    // Begins in the quiet moment, and keeps its body for later.
+    let mut early = Client::connect(server.address).await;
+    let request = with(&sign_up("joan@example.com", None), "expect", "100-continue");
+    let body = request.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;
+    early.send(&request[..body]).await;
+    assert!(early.head().await.starts_with("HTTP/1.1 100 "));
     server.app.passwords.hold(Some(Hold::BeforeTaking));
     let mut asked = vec![300];
     let mut crowd = Vec::new();
@@ -282,6 +288,8 @@ async fn proof_is_asked_for_and_harder_the_fuller_the_queue_is() {
     assert_eq!(asked, [300, 600, 1200, 2400]);
     let mine = proof(&mut client).await;
     assert_eq!(code(&client.ask(&sign_up("june@example.com", None)).await), "proof_missing");
+    early.send(&request[body..]).await;
+    assert_eq!(code(&early.reply().await), "proof_missing", "what counts is the moment of its body");
     // Nothing is written for those who are sent away, and they keep their proof.
     let busy = client.ask(&sign_up("june@example.com", Some(&mine))).await;
     assert_eq!((busy.status, database.number(SPENT).await), (503, 0));
