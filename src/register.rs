@@ -23,8 +23,9 @@ use sign_up::{claims, kinds};
 use std::time::{Duration, Instant};
 use write::Writer;
 
-/// How much longer than its challenge a spent proof is remembered, for a process whose clock is behind.
-const CLOCKS_DIFFER: Duration = Duration::from_secs(600);
+/// How much longer than its challenge a spent proof is remembered: a process whose clock is ahead must not forget what another
+/// would still take.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
 
 /// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client
 /// that leaves, which `claim` tells, costs

@@ -109,11 +109,23 @@ fn lists(given: &[PathBuf]) -> anyhow::Result<Vec<(String, PathBuf)>> {
         }
         let entries = fs::read_dir(path).with_context(|| format!("reading {}", path.display()))?;
         let paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+        let before = out.len();
         out.extend(paths.into_iter().filter_map(|path| Some((range(&path)?, path))));
+        let ranges = out.len() - before;
+        if ranges < RANGES {
+            let folder = path.display();
+            writeln!(
+                io::stderr().lock(),
+                "warning: {folder} holds {ranges} of {RANGES} range files; no password of the others will be known"
+            )?;
+        }
     }
     out.sort();
     Ok(out)
 }
+
+/// As many range files make the whole list: one for each of what five hexadecimal digits can be.
+const RANGES: usize = 16_usize.pow(5);
 
 /// The five digits after which a range file is named.
 fn range(path: &Path) -> Option<String> {

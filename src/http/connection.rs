@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -31,6 +31,7 @@ use super::linger::LINGER;
 use super::pace::{HeadTimer, Pace};
 use super::places::Place;
 use super::reply::{guarded, problem};
+use super::rest::{Waken, woken};
 use super::stream::Stream;
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
@@ -44,6 +45,10 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// accepted, but the runtime may not know of it yet: it learns about arrivals and the end of this wait in one place,
 /// so the wait need only be longer than nothing.
 const ARRIVAL: Duration = Duration::from_millis(50);
+
+/// When nothing has been going on for so long, a connection rests: hyper's buffers (16 KiB) are given back, until the client
+/// says something. To make them again takes a microsecond or two.
+const REST: Duration = Duration::from_millis(250);
 
 /// A request extension: the other end of the connection, which may be a proxy; [`Caller`](super::Caller) is who asks.
 /// An IPv4 client of a dual-stack socket is shown as IPv4.
@@ -108,51 +113,97 @@ pub(super) async fn run(stream: TcpStream, peer: Peer, mut place: Place, house: 
     let guest = Guest { peer, router, entrance, pace };
     match wire {
         Wire::Plain(stream) => http1(stream, guest, signals).await,
-        // In boxes, because they are large, and plain connections should not pay for them.
+        // In a box, because it is large, and other connections should not pay for it.
         Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, signals)).await,
-        Wire::Tls(stream) => Box::pin(http1(stream, guest, signals)).await,
+        Wire::Tls(stream) => http1(stream, guest, signals).await,
     }
     None
 }
 
-/// Serves HTTP/1 on `io`.
+/// Serves HTTP/1 on `io`, and keeps no more of it than its socket while nobody asks for anything.
 async fn http1<T>(io: T, guest: Guest, signals: Signals)
+where
+    T: AsyncRead + AsyncWrite + Waken + Unpin + 'static,
+{
+    let (limits, pace) = (guest.entrance.limits, guest.pace.clone());
+    let mut stream = Stream::new(io, pace.clone(), limits.write_timeout, guest.entrance.tls.is_some());
+    let mut since = Instant::now();
+    loop {
+        let woken = tokio::select! {
+            biased;
+            woken = woken(stream.transport()) => woken,
+            () = signals.finish.cancelled() => {
+                tokio::time::timeout(ARRIVAL, woken(stream.transport())).await.unwrap_or(false)
+            }
+            () = tokio::time::sleep_until(pace.deadline(since).into()) => return,
+        };
+        if !woken {
+            let farewell = stream.shutdown();
+            tokio::select! {
+                _ = farewell => {}
+                () = signals.cut.cancelled() => {}
+            }
+            return;
+        }
+        // In a box, because it is large, and a connection that rests should not pay for it.
+        match Box::pin(awake(stream, &guest, &signals)).await {
+            Some(rests) => (stream, since) = rests,
+            None => return,
+        }
+    }
+}
+
+/// Serves HTTP/1 on `stream` until nothing has been going on for the time of [`REST`]; then it comes back, with the moment
+/// from which on it has rested.
+async fn awake<T>(stream: Stream<T>, guest: &Guest, signals: &Signals) -> Option<(Stream<T>, Instant)>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let (limits, pace, peer) = (guest.entrance.limits, guest.pace.clone(), guest.peer);
-    let stream = Stream::new(io, pace.clone(), limits.write_timeout, guest.entrance.tls.is_some());
     let mut http = http1::Builder::new();
     // Which of the two it is to be at a time, `HeadTimer` decides; hyper only has to know that there is one.
-    http.timer(HeadTimer(pace)).header_read_timeout(limits.header_timeout);
+    http.timer(HeadTimer(pace.clone())).header_read_timeout(limits.header_timeout);
     http.max_buf_size(HEAD_BYTES).half_close(false).pipeline_flush(false);
     let finish = signals.finish.clone();
     let service = service_fn(move |request| {
         let (answer, finish) = (guest.clone().answer(request), finish.clone());
         async move { answer.await.map(|response| if finish.is_cancelled() { last(response) } else { response }) }
     });
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut connection = http.serve_connection(TokioIo::new(stream), service);
 
+    let mut look = Instant::now() + REST;
     // The connection comes first, so that a request which was read is answered before anything closes.
-    let end = tokio::select! {
-        biased;
-        end = connection.as_mut() => end,
-        () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, connection.as_mut()).await {
-            Ok(end) => end,
-            Err(_) => {
-                connection.as_mut().graceful_shutdown();
-                tokio::select! {
-                    biased;
-                    end = connection => end,
-                    () = signals.cut.cancelled() => return,
+    let end = loop {
+        tokio::select! {
+            biased;
+            end = &mut connection => break end,
+            () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, &mut connection).await {
+                Ok(end) => break end,
+                Err(_) => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    tokio::select! {
+                        biased;
+                        end = &mut connection => break end,
+                        () = signals.cut.cancelled() => return None,
+                    }
                 }
-            }
-        },
+            },
+            () = tokio::time::sleep_until(look.into()) => match pace.rests_since() {
+                Some(since) if since.elapsed() >= REST => {
+                    let parts = connection.into_parts();
+                    let mut stream = parts.io.into_inner();
+                    stream.unread(parts.read_buf);
+                    return Some((stream, since));
+                }
+                since => look = since.unwrap_or_else(Instant::now) + REST,
+            },
+        }
     };
     if let Err(error) = end {
         let error: &dyn std::error::Error = &error;
         tracing::debug!(peer = %peer.0, error, "connection ended");
     }
+    None
 }
 
 impl Guest {
@@ -186,4 +237,48 @@ impl Guest {
 fn last(mut response: Response) -> Response {
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::limits::Limits;
+    use super::*;
+    use axum::routing::get;
+    use tokio::io::AsyncReadExt as _;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const LIMITS: Limits = Limits {
+        connections: 1,
+        header_timeout: LONG,
+        body_timeout: LONG,
+        idle_timeout: LONG,
+        write_timeout: LONG,
+    };
+
+    #[tokio::test]
+    async fn h1_a_connection_rests_between_requests_and_loses_nothing() {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let guest = Guest {
+            peer: Peer(([192, 0, 2, 1], 1).into()),
+            router: Router::new().route("/", get(|| async { "hello" })),
+            entrance: Arc::new(LIMITS.into()),
+            pace: Pace::new(&LIMITS),
+        };
+        let signals = Signals { finish: CancellationToken::new(), cut: CancellationToken::new() };
+        let mut stream = Stream::new(server, guest.pace.clone(), LONG, false);
+        // Something that belongs to the next request may be there already.
+        for request in ["GET / HTTP/1.1\r\nhost: here\r\n\r\n\r\n", "GET / HTTP/1.1\r\nhost: here\r\n\r\n"] {
+            client.write_all(request.as_bytes()).await.expect("it is read");
+            let asked = Instant::now();
+            let (rested, since) = awake(stream, &guest, &signals).await.expect("it rests");
+            assert!(since >= asked && since.elapsed() >= REST);
+            stream = rested;
+            let mut reply = [0; 4096];
+            let length = client.read(&mut reply).await.expect("it was answered");
+            let reply = String::from_utf8_lossy(&reply[..length]);
+            assert!(reply.starts_with("HTTP/1.1 200 ") && reply.ends_with("\r\n\r\nhello"), "{reply}");
+        }
+        drop(client);
+        assert!(awake(stream, &guest, &signals).await.is_none(), "the client has left");
+    }
 }

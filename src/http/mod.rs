@@ -4,7 +4,7 @@
 //!
 //! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with
 //! `places` and their `shares`), `arrival` reads
-//! what stands before HTTP, `connection` runs one of them, `caller` says whose requests they are and `host` whom they ask,
+//! what stands before HTTP, `connection` runs one of them and lets it `rest`, `caller` says whose requests they are and `host` whom they ask,
 //! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies (of which `bodies`
 //! bounds what is held). Above that, [`router`]
 //! knows which contract answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log,
@@ -30,6 +30,7 @@ mod http2;
 mod linger;
 mod proof_challenge;
 mod proxy_protocol;
+mod rest;
 mod stream;
 mod tls;
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::bare::Dressed;
@@ -23,6 +24,8 @@ const SPOILER: &[u8] = b"\0\r\n\r\n";
 #[derive(Debug)]
 pub(super) struct Stream<T> {
     io: T,
+    /// What was read and given back; it has been inspected.
+    ahead: Bytes,
     framing: Framing,
     pace: Arc<Pace>,
     /// What is left of the [`SPOILER`], once the framing was found ambiguous.
@@ -40,6 +43,7 @@ impl<T> Stream<T> {
     pub(super) fn new(io: T, pace: Arc<Pace>, write_timeout: Duration, tls: bool) -> Stream<T> {
         Stream {
             io,
+            ahead: Bytes::new(),
             framing: Framing::new(),
             pace,
             spoiling: None,
@@ -48,6 +52,16 @@ impl<T> Stream<T> {
             dressed: None,
             lingering: None,
         }
+    }
+
+    /// The transport itself.
+    pub(super) fn transport(&mut self) -> &mut T {
+        &mut self.io
+    }
+
+    /// Gives back what was read and not used, to be read again.
+    pub(super) fn unread(&mut self, unused: Bytes) {
+        self.ahead = unused;
     }
 
     /// Follows the bytes that were just read into `buf`, and spoils them from the first ambiguity on.
@@ -72,6 +86,11 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
             self.spoiling = Some(spoil(rest, buf));
             return Poll::Ready(Ok(()));
         }
+        if !self.ahead.is_empty() {
+            let now = self.ahead.len().min(buf.remaining());
+            buf.put_slice(&self.ahead.split_to(now));
+            return Poll::Ready(Ok(()));
+        }
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, buf))?;
         self.inspect(buf, before);
@@ -81,7 +100,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
 
 impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let Stream { io, dressed, tls, patience, .. } = &mut *self;
+        let Stream { io, dressed, tls, patience, pace, .. } = &mut *self;
+        pace.sends(true);
         if dressed.is_none() {
             *dressed = Dressed::of(buf, *tls);
         }
@@ -104,6 +124,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
             // It may be one of hyper's own.
             return self.poll_write(cx, only);
         }
+        self.pace.sends(true);
         let outcome = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
         self.patience.unless_stalled(cx, outcome)
     }
@@ -114,6 +135,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let outcome = Pin::new(&mut self.io).poll_flush(cx);
+        if outcome.is_ready() {
+            self.pace.sends(false);
+        }
         self.patience.unless_stalled(cx, outcome)
     }
 

@@ -51,8 +51,20 @@ impl<'c> Check<'c> {
         let alone = mounts.len() == 1;
         let mounts = if mounts.is_empty() { every_shipped() } else { mounts };
         let mut out: Vec<Arc<Mounted>> = Vec::new();
+        let mut called: Vec<(String, String)> = Vec::new();
         for mount in mounts {
             let Some((name, contract)) = self.contract(&mount.contract) else { continue };
+            match called.iter().find(|(other, _)| *other == name) {
+                Some((_, from)) if !is_same_file(from, &mount.contract) => {
+                    let reason =
+                        format!("names {from} and {}, which would both be called `{name}`", mount.contract);
+                    let hint =
+                        "logs, metrics and limits tell contracts apart by name: rename one of the files";
+                    self.refuse("contracts", reason, Some(hint.to_owned()));
+                }
+                Some(_) => {}
+                None => called.push((name.clone(), mount.contract.clone())),
+            }
             let prefix =
                 mount.prefix.unwrap_or_else(|| if alone { String::new() } else { format!("/{name}") });
             for secret in contract.secrets() {
@@ -261,6 +273,12 @@ fn every_shipped() -> Vec<Mount> {
         .iter()
         .map(|s| Mount { contract: s.name.to_owned(), prefix: Some(format!("/{}", s.name)) })
         .collect()
+}
+
+/// Whether two contracts in a configuration are one, which may be mounted at several paths.
+fn is_same_file(one: &str, other: &str) -> bool {
+    one == other
+        || fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
 }
 
 fn stem(file: &str) -> String {

@@ -55,15 +55,22 @@ async fn h1_idle_ten_thousand_idle_connections_cost_little() {
 async fn h1_idle_encrypted_connections_are_measured() {
     const FEWER: usize = 2000;
     let pair = Pair::new();
-    for protocol in ["http/1.1", "h2"] {
+    for (protocol, asks) in [("http/1.1", false), ("http/1.1", true), ("h2", false)] {
         let server = serving(&Database::sqlite(), &pair).with(&ROOM).start();
-        let warm = pair.connect(server.address, &[protocol]).await.expect("a handshake");
+        let connect = || async { pair.connect(server.address, &[protocol]).await.expect("a handshake") };
+        let mut idle = vec![Client::over(connect().await)];
         let before = server.resident_kib();
-        let mut idle = vec![warm];
         for _ in 0..FEWER {
-            idle.push(pair.connect(server.address, &[protocol]).await.expect("a handshake"));
+            let mut client = Client::over(connect().await);
+            if asks {
+                assert_eq!(client.ask(&get("/healthz")).await.status, 200);
+            }
+            idle.push(client);
         }
         let each = (server.resident_kib() - before) as f64 / FEWER as f64;
-        println!("{protocol} over TLS: {each:.1} KiB each");
+        println!(
+            "{protocol} over TLS, {}: {each:.1} KiB each",
+            if asks { "after a request" } else { "silent" }
+        );
     }
 }

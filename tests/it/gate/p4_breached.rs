@@ -73,6 +73,7 @@ fn p4_a_filter_is_asked_on_the_command_line_too() {
     let (from, rare) = (text(&folder.path().join("list.txt")), text(&folder.path().join("rare")));
     let made = Vestibule::new(&["breach", "build", &from, "--least", "12", "--to", &rare]).run();
     assert!(made.out.contains(": 1 passwords, "), "{}", made.out);
+    assert!(!made.err.contains("range files"), "a list is whole: {}", made.err);
     // The same list as range files: the first five digits are the file's name.
     let ranges = folder.path().join("ranges");
     std::fs::create_dir(&ranges).expect("a folder");
@@ -85,6 +86,9 @@ fn p4_a_filter_is_asked_on_the_command_line_too() {
     let same = text(&folder.path().join("same"));
     let made = Vestibule::new(&["breach", "build", &text(&ranges), "--to", &same]).run();
     assert_eq!(made.code, Some(0), "{}", made.err);
+    let missing =
+        format!("holds {} of 1048576 range files", std::fs::read_dir(&ranges).expect("a folder").count());
+    assert!(made.err.contains(&missing), "{}", made.err);
     assert!(std::fs::read(&same).expect("a filter") == std::fs::read(&filter).expect("a filter"));
 }
 

@@ -112,6 +112,17 @@ fn the_same_contract_twice_is_refused_with_a_way_out() {
 }
 
 #[test]
+fn two_contracts_of_one_name_are_refused_and_one_at_two_paths_is_not() {
+    let (text, database) = (include_str!("../../../contracts/knex.toml"), Database::sqlite());
+    let named = |other: &str| {
+        serve(&database, &["--contract", "knex.toml@/one", "--contract", other]).file("knex.toml", text)
+    };
+    let told = refused(named("knex@/two"), 2);
+    assert!(told.contains("knex.toml and knex, which would both be called `knex`"), "{told}");
+    drop(named("./knex.toml@/two").start());
+}
+
+#[test]
 fn a_contract_that_misses_a_secret_is_refused() {
     let contract = include_str!("../../../contracts/flask.toml")
         .replace("fields = [", "fields = [\n  { name = \"key\", from = \"header:x-app-key\", rules = [{ secret = \"app_key\", message = \"no\" }] },");

@@ -1,0 +1,37 @@
+//! Waiting for a client to say something, without reading it: what is needed of a connection that rests.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncBufRead as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// A transport that can tell when there is something to read.
+pub(super) trait Waken {
+    /// Whether there are bytes to be read; `false` when the client has ended its side. Nothing is taken.
+    ///
+    /// # Errors
+    /// The transport's.
+    fn poll_waken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>>;
+}
+
+impl Waken for TcpStream {
+    fn poll_waken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        let mut first = [0];
+        self.poll_peek(cx, &mut ReadBuf::new(&mut first)).map_ok(|bytes| bytes > 0)
+    }
+}
+
+impl Waken for Box<TlsStream<TcpStream>> {
+    fn poll_waken(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<bool>> {
+        Pin::new(&mut **self).poll_fill_buf(cx).map_ok(|bytes| !bytes.is_empty())
+    }
+}
+
+/// Waits until there is something to read; `false` when there never will be.
+pub(super) async fn woken(transport: &mut impl Waken) -> bool {
+    poll_fn(|cx| transport.poll_waken(cx)).await.unwrap_or(false)
+}
