@@ -200,6 +200,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_given_back_is_read_again_and_first() {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let mut stream = Stream::new(server, pace(), Duration::from_secs(60), false);
+        client.write_all(b" after").await.expect("there is room");
+        drop(client);
+        stream.unread(Bytes::from_static(b"before"));
+        let (mut first, mut rest) = ([0; 4], String::new());
+        stream.read_exact(&mut first).await.expect("four bytes");
+        stream.read_to_string(&mut rest).await.expect("the rest");
+        assert_eq!((&first[..], rest.as_str()), (&b"befo"[..], "re after"));
+    }
+
+    #[tokio::test]
     async fn a_stuck_write_ends_in_an_error() {
         let (_client, server) = tokio::io::duplex(1);
         let mut stream = Stream::new(server, pace(), Duration::from_millis(5), false);

@@ -10,7 +10,7 @@ use crate::store::Claimed;
 use crate::token;
 use crate::user::{Key, Meaning, NewUser, Problem};
 use axum::body::Body;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::request::Parts;
 use std::sync::Arc;
 use zeroize::Zeroize as _;
@@ -50,7 +50,7 @@ impl Exchange {
             Err(_) => Claimed::default(),
         });
         let received = understood.map_err(|refusal| self.stop(parts, &body, refusal));
-        wipe(body);
+        drop(wiped(body));
         received
     }
 
@@ -127,11 +127,11 @@ impl Exchange {
     }
 }
 
-/// Overwrites a body that held a password, where its memory is ours alone: a part of hyper's read buffer is not.
-fn wipe(body: Bytes) {
-    if let Ok(mut own) = body.try_into_mut() {
-        own.as_mut().zeroize();
-    }
+/// The memory of a body that held a password, overwritten, if it is ours alone: a part of hyper's read buffer is not.
+fn wiped(body: Bytes) -> Option<BytesMut> {
+    let mut own = body.try_into_mut().ok()?;
+    own.as_mut().zeroize();
+    Some(own)
 }
 
 /// Unique values must fit the store's index.
@@ -145,4 +145,18 @@ fn indexable(extras: &[(String, String)]) -> Result<(), Vec<Problem>> {
         })
         .collect();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_is_overwritten_where_it_is_ours_alone() {
+        let body = Bytes::from(b"password=tree frogs".to_vec());
+        let other = body.clone();
+        assert_eq!(wiped(body), None, "somebody else may read it");
+        let length = other.len();
+        assert_eq!(wiped(other).as_deref(), Some(vec![0; length].as_slice()));
+    }
 }
