@@ -6,6 +6,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ use super::linger::LINGER;
 use super::pace::{HeadTimer, Pace};
 use super::places::Place;
 use super::reply::{guarded, problem};
-use super::rest::{Waken, woken};
+use super::rest::{Waken, rested, woken};
 use super::stream::Stream;
 
 /// The longest request head, and the size to which the read buffer of a connection may grow, in bytes. A longer
@@ -48,7 +49,7 @@ const ARRIVAL: Duration = Duration::from_millis(50);
 
 /// When nothing has been going on for so long, a connection rests: hyper's buffers (16 KiB) are given back, until the client
 /// says something. To make them again takes a microsecond or two.
-const REST: Duration = Duration::from_millis(250);
+const REST: Duration = Duration::from_millis(20);
 
 /// A request extension: the other end of the connection, which may be a proxy; [`Caller`](super::Caller) is who asks.
 /// An IPv4 client of a dual-stack socket is shown as IPv4.
@@ -171,32 +172,27 @@ where
     });
     let mut connection = http.serve_connection(TokioIo::new(stream), service);
 
-    let mut look = Instant::now() + REST;
+    let mut timer = pin!(tokio::time::sleep(REST));
     // The connection comes first, so that a request which was read is answered before anything closes.
-    let end = loop {
-        tokio::select! {
-            biased;
-            end = &mut connection => break end,
-            () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, &mut connection).await {
-                Ok(end) => break end,
-                Err(_) => {
-                    Pin::new(&mut connection).graceful_shutdown();
-                    tokio::select! {
-                        biased;
-                        end = &mut connection => break end,
-                        () = signals.cut.cancelled() => return None,
-                    }
+    let end = tokio::select! {
+        biased;
+        end = &mut connection => end,
+        () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, &mut connection).await {
+            Ok(end) => end,
+            Err(_) => {
+                std::pin::Pin::new(&mut connection).graceful_shutdown();
+                tokio::select! {
+                    biased;
+                    end = connection => end,
+                    () = signals.cut.cancelled() => return None,
                 }
-            },
-            () = tokio::time::sleep_until(look.into()) => match pace.rests_since() {
-                Some(since) if since.elapsed() >= REST => {
-                    let parts = connection.into_parts();
-                    let mut stream = parts.io.into_inner();
-                    stream.unread(parts.read_buf);
-                    return Some((stream, since));
-                }
-                since => look = since.unwrap_or_else(Instant::now) + REST,
-            },
+            }
+        },
+        since = rested(&pace, timer.as_mut(), REST) => {
+            let parts = connection.into_parts();
+            let mut stream = parts.io.into_inner();
+            stream.unread(parts.read_buf);
+            return Some((stream, since));
         }
     };
     if let Err(error) = end {
