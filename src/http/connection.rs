@@ -191,7 +191,7 @@ where
         since = rested(&pace, timer.as_mut(), REST) => {
             let parts = connection.into_parts();
             let mut stream = parts.io.into_inner();
-            stream.unread(parts.read_buf);
+            stream.unread(&parts.read_buf);
             return Some((stream, since));
         }
     };

@@ -59,9 +59,9 @@ impl<T> Stream<T> {
         &mut self.io
     }
 
-    /// Gives back what was read and not used, to be read again.
-    pub(super) fn unread(&mut self, unused: Bytes) {
-        self.ahead = unused;
+    /// Gives back what was read and not used, to be read again. It is copied, so that the buffer of which it is a part can go.
+    pub(super) fn unread(&mut self, unused: &[u8]) {
+        self.ahead = Bytes::copy_from_slice(unused);
     }
 
     /// Follows the bytes that were just read into `buf`, and spoils them from the first ambiguity on.
@@ -205,7 +205,7 @@ mod tests {
         let mut stream = Stream::new(server, pace(), Duration::from_secs(60), false);
         client.write_all(b" after").await.expect("there is room");
         drop(client);
-        stream.unread(Bytes::from_static(b"before"));
+        stream.unread(b"before");
         let (mut first, mut rest) = ([0; 4], String::new());
         stream.read_exact(&mut first).await.expect("four bytes");
         stream.read_to_string(&mut rest).await.expect("the rest");
