@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::http::header::{CONNECTION, STRICT_TRANSPORT_SECURITY};
+use axum::http::header::{CONNECTION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY};
 use axum::http::{HeaderValue, Request, StatusCode, Version};
 use axum::response::Response;
 use hyper::body::Incoming;
@@ -115,7 +115,7 @@ pub(super) async fn run(stream: TcpStream, peer: Peer, mut place: Place, house: 
     match wire {
         Wire::Plain(stream) => http1(stream, guest, signals).await,
         // In a box, because it is large, and other connections should not pay for it.
-        Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, signals)).await,
+        Wire::Tls(stream) if is_http2 => Box::pin(http2::serve(stream, guest, place, signals)).await,
         Wire::Tls(stream) => http1(stream, guest, signals).await,
     }
     None
@@ -215,9 +215,7 @@ impl Guest {
             true => self.router.oneshot(request).await?,
             false => last(guarded(problem(StatusCode::BAD_REQUEST, "Exactly one Host must be named."), "")),
         };
-        if self.entrance.tls.is_some() {
-            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
-        }
+        secure(&mut response, &self.entrance);
         if version == Version::HTTP_2 {
             // It has no such header (RFC 9113, section 8.2.2), and requests do not depend on each other.
             response.headers_mut().remove(CONNECTION);
@@ -226,6 +224,21 @@ impl Guest {
             response = last(response);
         }
         Ok(response)
+    }
+
+    /// Answers one request of several without looking at it, because there is no room for more.
+    pub(super) fn turn_away(self) -> Response {
+        let detail = "Too many requests are under way at once.";
+        let mut response = guarded(problem(StatusCode::SERVICE_UNAVAILABLE, detail), "");
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        secure(&mut response, &self.entrance);
+        response
+    }
+}
+
+fn secure(response: &mut Response, entrance: &Entrance) {
+    if entrance.tls.is_some() {
+        response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
     }
 }
 

@@ -24,6 +24,7 @@ use super::frames::Frames;
 use super::limits::Limits;
 use super::linger::Lingering;
 use super::patience::Patience;
+use super::places::Place;
 
 /// Requests at a time.
 const STREAMS: u32 = 64;
@@ -47,7 +48,7 @@ const PONG: Duration = Duration::from_secs(10);
 const LEAVE: Duration = Duration::from_secs(5);
 
 /// Serves HTTP/2 on `io` until either side ends it. A panic in a handler ends its request, and no other.
-pub(super) async fn serve<T>(io: T, guest: Guest, signals: Signals)
+pub(super) async fn serve<T>(io: T, guest: Guest, place: Place, signals: Signals)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -63,9 +64,9 @@ where
     };
     let seen = activity.clone();
     let service = service_fn(move |request| {
-        let (answer, in_hand) = (guest.clone().answer(request), InHand::new(&seen));
+        let (guest, in_hand) = (guest.clone(), InHand::new(&seen, &place));
         async move {
-            let response = answer.await?;
+            let response = if in_hand.has_room { guest.answer(request).await? } else { guest.turn_away() };
             Ok::<_, std::convert::Infallible>(response.map(|body| Reply { body, in_hand: in_hand.replies() }))
         }
     });
@@ -191,15 +192,26 @@ impl Activity {
 struct InHand {
     activity: Arc<Activity>,
     replying: bool,
+    /// Whether there is a place for it: the connection's own for the first, and one more for each beside it.
+    has_room: bool,
+    _place: Option<Place>,
 }
 
 impl InHand {
-    fn new(activity: &Arc<Activity>) -> InHand {
+    fn new(activity: &Arc<Activity>, own: &Place) -> InHand {
+        let mut first = false;
         activity.moved(|now| {
             now.any = true;
+            first = now.in_hand == 0;
             now.in_hand += 1;
         });
-        InHand { activity: activity.clone(), replying: false }
+        let place = if first { None } else { own.another() };
+        InHand {
+            activity: activity.clone(),
+            replying: false,
+            has_room: first || place.is_some(),
+            _place: place,
+        }
     }
 
     fn replies(mut self) -> InHand {

@@ -1,4 +1,5 @@
-//! The places in which connections are served, and whose they are.
+//! The places in which connections are served, and whose they are. On HTTP/2, each request beyond a connection's first takes one
+//! more: it costs as much as a connection does.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ struct All {
 #[derive(Debug)]
 pub(super) struct Place {
     places: Places,
+    address: IpAddr,
     share: Option<Share>,
     _permit: OwnedSemaphorePermit,
 }
@@ -37,7 +39,7 @@ impl Places {
     /// A place for who connects from this address; `None` when all are taken, or too many by its network.
     pub(super) fn take(&self, address: IpAddr) -> Option<Place> {
         let permit = self.0.free.clone().try_acquire_owned().ok()?;
-        let mut place = Place { places: self.clone(), share: None, _permit: permit };
+        let mut place = Place { places: self.clone(), address, share: None, _permit: permit };
         place.is_for(address).then_some(place)
     }
 }
@@ -47,11 +49,36 @@ impl Place {
     /// network holds enough of them.
     pub(super) fn is_for(&mut self, address: IpAddr) -> bool {
         let Places(all) = &self.places;
+        self.address = address;
         self.share = None;
         if address.is_loopback() || all.proxies.trust(address) {
             return true;
         }
         self.share = all.shares.take(address, all.free.available_permits());
         self.share.is_some()
+    }
+
+    /// One more place for the same client; `None` when all are taken, or too many by its network.
+    pub(super) fn another(&self) -> Option<Place> {
+        self.places.take(self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn h1_further_places_count_in_the_share_of_whom_the_first_is_for() {
+        let places = Places::new(64, Proxies::none());
+        let mut first = places.take([127, 0, 0, 1].into()).expect("a free place");
+        assert!(first.another().is_some(), "this machine has no share");
+        // A proxy has announced somebody: a sixteenth of those that are free then.
+        assert!(first.is_for([192, 0, 2, 1].into()));
+        let more: Vec<Place> = std::iter::from_fn(|| first.another()).collect();
+        assert_eq!(more.len(), 2);
+        assert!(places.take([192, 0, 2, 1].into()).is_none() && places.take([192, 0, 2, 2].into()).is_some());
+        drop(more);
+        assert!(places.take([192, 0, 2, 1].into()).is_some());
     }
 }
