@@ -128,7 +128,6 @@ where
 {
     let (limits, pace) = (guest.entrance.limits, guest.pace.clone());
     let mut stream = Stream::new(io, pace.clone(), limits.write_timeout, guest.entrance.tls.is_some());
-    let mut since = Instant::now();
     loop {
         let woken = tokio::select! {
             biased;
@@ -136,27 +135,30 @@ where
             () = signals.finish.cancelled() => {
                 tokio::time::timeout(ARRIVAL, woken(stream.transport())).await.unwrap_or(false)
             }
-            () = tokio::time::sleep_until(pace.deadline(since).into()) => return,
+            () = tokio::time::sleep_until(pace.deadline().into()) => return,
         };
         if !woken {
-            let farewell = stream.shutdown();
-            tokio::select! {
-                _ = farewell => {}
-                () = signals.cut.cancelled() => {}
-            }
-            return;
+            return farewell(stream, &signals).await;
         }
         // In a box, because it is large, and a connection that rests should not pay for it.
         match Box::pin(awake(stream, &guest, &signals)).await {
-            Some(rests) => (stream, since) = rests,
+            Some(rests) => stream = rests,
             None => return,
         }
     }
 }
 
-/// Serves HTTP/1 on `stream` until nothing has been going on for the time of [`REST`]; then it comes back, with the moment
-/// from which on it has rested.
-async fn awake<T>(stream: Stream<T>, guest: &Guest, signals: &Signals) -> Option<(Stream<T>, Instant)>
+/// Ends our side of a connection on which nothing goes on.
+async fn farewell<T: AsyncRead + AsyncWrite + Unpin>(mut stream: Stream<T>, signals: &Signals) {
+    tokio::select! {
+        biased;
+        _ = stream.shutdown() => {}
+        () = signals.cut.cancelled() => {}
+    }
+}
+
+/// Serves HTTP/1 on `stream` until nothing has been going on for the time of [`REST`]; then it comes back.
+async fn awake<T>(stream: Stream<T>, guest: &Guest, signals: &Signals) -> Option<Stream<T>>
 where
     T: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -179,6 +181,11 @@ where
         end = &mut connection => end,
         () = signals.finish.cancelled() => match tokio::time::timeout(ARRIVAL, &mut connection).await {
             Ok(end) => end,
+            // hyper would wait for the request of a connection that has only been woken.
+            Err(_) if pace.rests_since().is_some() => {
+                farewell(connection.into_parts().io.into_inner(), signals).await;
+                return None;
+            }
             Err(_) => {
                 std::pin::Pin::new(&mut connection).graceful_shutdown();
                 tokio::select! {
@@ -188,11 +195,12 @@ where
                 }
             }
         },
-        since = rested(&pace, timer.as_mut(), REST) => {
+        () = rested(&pace, timer.as_mut(), REST) => {
             let parts = connection.into_parts();
-            let mut stream = parts.io.into_inner();
-            stream.unread(&parts.read_buf);
-            return Some((stream, since));
+            // Empty lines before a request mean nothing (RFC 9112, section 2.2). Anything else should not be there, and must not
+            // be read as the beginning of a request.
+            let nothing = parts.read_buf.iter().all(|byte| b"\r\n".contains(byte));
+            return nothing.then(|| parts.io.into_inner());
         }
     };
     if let Err(error) = end {
@@ -206,6 +214,7 @@ impl Guest {
     /// Hands one request to the router, with whose it is and its body's deadline.
     pub(super) async fn answer(self, request: Request<Incoming>) -> Result<Response, Infallible> {
         let deadline = Instant::now() + self.entrance.limits.body_timeout;
+        self.pace.asked();
         let caller = self.entrance.proxies.caller(self.peer.0.ip(), request.headers());
         let mut request = request.map(|body| RequestBody::new(body, deadline, self.pace.clone()));
         request.extensions_mut().insert(self.peer);
@@ -264,24 +273,31 @@ mod tests {
         write_timeout: LONG,
     };
 
-    #[tokio::test]
-    async fn h1_a_connection_rests_between_requests_and_loses_nothing() {
-        let (mut client, server) = tokio::io::duplex(4096);
-        let guest = Guest {
+    fn guest() -> Guest {
+        Guest {
             peer: Peer(([192, 0, 2, 1], 1).into()),
             router: Router::new().route("/", get(|| async { "hello" })),
             entrance: Arc::new(LIMITS.into()),
             pace: Pace::new(&LIMITS),
-        };
-        let signals = Signals { finish: CancellationToken::new(), cut: CancellationToken::new() };
+        }
+    }
+
+    fn signals() -> Signals {
+        Signals { finish: CancellationToken::new(), cut: CancellationToken::new() }
+    }
+
+    #[tokio::test]
+    async fn h1_a_connection_rests_between_requests_and_loses_nothing() {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let (guest, signals) = (guest(), signals());
         let mut stream = Stream::new(server, guest.pace.clone(), LONG, false);
-        // Something that belongs to the next request may be there already.
-        for request in ["GET / HTTP/1.1\r\nhost: here\r\n\r\n\r\n", "GET / HTTP/1.1\r\nhost: here\r\n\r\n"] {
+        for request in
+            ["GET / HTTP/1.1\r\nhost: here\r\n\r\n\r\n", "\r\nGET / HTTP/1.1\r\nhost: here\r\n\r\n"]
+        {
             client.write_all(request.as_bytes()).await.expect("it is read");
             let asked = Instant::now();
-            let (rested, since) = awake(stream, &guest, &signals).await.expect("it rests");
-            assert!(since >= asked && since.elapsed() >= REST);
-            stream = rested;
+            stream = awake(stream, &guest, &signals).await.expect("it rests");
+            assert!(asked.elapsed() >= REST);
             let mut reply = [0; 4096];
             let length = client.read(&mut reply).await.expect("it was answered");
             let reply = String::from_utf8_lossy(&reply[..length]);
@@ -289,5 +305,42 @@ mod tests {
         }
         drop(client);
         assert!(awake(stream, &guest, &signals).await.is_none(), "the client has left");
+    }
+
+    /// Else what is left of it would be read as the next request.
+    #[tokio::test]
+    async fn h2_a_connection_that_was_refused_does_not_rest() {
+        let refused = |head: &'static str| async move {
+            // What follows may be there already, or yet to come.
+            for more in ["GET / HTTP/1.1\r\nhost: here\r\n\r\n", ""] {
+                let (mut client, server) = tokio::io::duplex(4096);
+                let (guest, signals) = (guest(), signals());
+                let stream = Stream::new(server, guest.pace.clone(), LONG, false);
+                let request = format!("{head}\r\n\r\n{more}");
+                client.write_all(request.as_bytes()).await.expect("there is room");
+                assert!(awake(stream, &guest, &signals).await.is_none(), "{request}");
+                let mut told = String::new();
+                client.read_to_string(&mut told).await.expect("text");
+                assert!(told.starts_with("HTTP/1.1 4") && !told.contains("hello"), "{request}{told}");
+            }
+        };
+        tokio::join!(
+            refused("POST /< HTTP/1.1\r\nhost: here\r\ncontent-length: 1000"),
+            refused("POST / HTTP/1.0\r\nhost: here\r\ntransfer-encoding: chunked"),
+            refused("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 18446744073709551615"),
+            refused("POST / HTTP/1.1\r\nhost: here\r\nbad header\r\ncontent-length: 1000"),
+            refused("POST / HTTP/1.1\r\nhost: here\r\ncontent-length: 1\r\ntransfer-encoding: chunked"),
+        );
+    }
+
+    #[tokio::test]
+    async fn f9_a_connection_that_was_only_woken_ends_at_once_at_a_shutdown() {
+        let (mut client, server) = tokio::io::duplex(4096);
+        let (guest, signals) = (guest(), signals());
+        let stream = Stream::new(server, guest.pace.clone(), LONG, false);
+        client.write_all(b"\r\n").await.expect("there is room");
+        signals.finish.cancel();
+        let end = tokio::time::timeout(LONG / 2, awake(stream, &guest, &signals)).await;
+        assert!(end.expect("it ends").is_none());
     }
 }

@@ -25,28 +25,36 @@ pub(super) struct Pace {
     heads: Mutex<Heads>,
     /// Whether something was written that has not gone out yet.
     unsent: AtomicBool,
+    /// Whether our side has ended, or is about to.
+    ending: AtomicBool,
     body_failed: AtomicBool,
     pub(super) bodies: Bodies,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Heads {
     /// Whether a head has been read on this connection.
     any: bool,
     /// When the first byte of the head under way came.
     began: Option<Instant>,
-    /// Since when hyper waits for a head: it has nothing else to do.
-    awaited: Option<Instant>,
+    /// Whether a request was handed on since the last wait for a head began.
+    asked: bool,
+    /// Whether hyper waits for a head: then it has nothing else to do.
+    awaited: bool,
+    /// When the wait for the present head, or the last one, began. Empty lines do not begin another one.
+    since: Instant,
 }
 
 impl Pace {
     pub(super) fn new(limits: &Limits) -> Arc<Pace> {
+        let now = Instant::now();
         Arc::new(Pace {
             header_timeout: limits.header_timeout,
             idle_timeout: limits.idle_timeout,
-            opened: Instant::now(),
-            heads: Mutex::default(),
+            opened: now,
+            heads: Mutex::new(Heads { any: false, began: None, asked: false, awaited: false, since: now }),
             unsent: AtomicBool::new(false),
+            ending: AtomicBool::new(false),
             body_failed: AtomicBool::new(false),
             bodies: Bodies::default(),
         })
@@ -60,6 +68,11 @@ impl Pace {
             Some(began) if in_head && ended == 0 => Some(began),
             _ => in_head.then(Instant::now),
         };
+    }
+
+    /// A request is handed on: what follows its reply is another wait.
+    pub(super) fn asked(&self) {
+        self.heads().asked = true;
     }
 
     /// The body of the request in hand could not be read to its end.
@@ -77,20 +90,26 @@ impl Pace {
         self.unsent.store(unsent, Ordering::Relaxed);
     }
 
-    /// Since when nothing goes on: every reply is sent, and of the next head nothing has come.
-    pub(super) fn rests_since(&self) -> Option<Instant> {
-        let heads = *self.heads();
-        heads.awaited.filter(|_| heads.began.is_none() && !self.unsent.load(Ordering::Relaxed))
+    /// The connection ends. hyper may go on waiting for a head that it has refused.
+    pub(super) fn ends(&self) {
+        self.ending.store(true, Ordering::Relaxed);
     }
 
-    /// When a wait for a head that started at `since` is over, as far as is known now.
-    pub(super) fn deadline(&self, since: Instant) -> Instant {
+    /// Since when nothing goes on: every reply is sent, of the next head nothing has come, and it is waited for.
+    pub(super) fn rests_since(&self) -> Option<Instant> {
+        let heads = *self.heads();
+        let goes_on = [&self.unsent, &self.ending].iter().any(|flag| flag.load(Ordering::Relaxed));
+        (heads.awaited && heads.began.is_none() && !goes_on).then_some(heads.since)
+    }
+
+    /// When the wait for a head is over, as far as is known now.
+    pub(super) fn deadline(&self) -> Instant {
         let heads = *self.heads();
         match heads.began {
             _ if !heads.any => self.opened + self.header_timeout,
             // Pipelined bytes may be older than the wait; the time in which we did not read is not the client's.
-            Some(began) => began.max(since) + self.header_timeout,
-            None => since + self.idle_timeout,
+            Some(began) => began.max(heads.since) + self.header_timeout,
+            None => heads.since + self.idle_timeout,
         }
     }
 
@@ -108,12 +127,17 @@ impl Timer for HeadTimer {
         self.sleep_until(Instant::now() + duration)
     }
 
-    /// The deadline that hyper computed is not used: the wait starts now, and [`Pace`] says when it is over.
+    /// The deadline that hyper computed is not used: [`Pace`] says when the wait that begins now is over.
     fn sleep_until(&self, _deadline: Instant) -> Pin<Box<dyn Sleep>> {
-        let since = Instant::now();
-        self.0.heads().awaited = Some(since);
-        let sleep = tokio::time::sleep_until(self.0.deadline(since).into());
-        Box::pin(HeadWait { pace: self.0.clone(), since, sleep: Box::pin(sleep) })
+        {
+            let mut heads = self.0.heads();
+            heads.awaited = true;
+            if std::mem::take(&mut heads.asked) {
+                heads.since = Instant::now();
+            }
+        }
+        let sleep = tokio::time::sleep_until(self.0.deadline().into());
+        Box::pin(HeadWait { pace: self.0.clone(), sleep: Box::pin(sleep) })
     }
 }
 
@@ -121,7 +145,6 @@ impl Timer for HeadTimer {
 #[derive(Debug)]
 struct HeadWait {
     pace: Arc<Pace>,
-    since: Instant,
     sleep: Pin<Box<tokio::time::Sleep>>,
 }
 
@@ -130,7 +153,7 @@ impl Sleep for HeadWait {}
 /// The head has come, or the connection ends.
 impl Drop for HeadWait {
     fn drop(&mut self) {
-        self.pace.heads().awaited = None;
+        self.pace.heads().awaited = false;
     }
 }
 
@@ -139,7 +162,7 @@ impl Future for HeadWait {
 
     /// hyper polls this after every read that did not complete a head, so a change is never missed.
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let deadline = self.pace.deadline(self.since).into();
+        let deadline = self.pace.deadline().into();
         if self.sleep.deadline() != deadline {
             self.sleep.as_mut().reset(deadline);
         }
@@ -152,21 +175,59 @@ impl Future for HeadWait {
 mod tests {
     use super::*;
 
+    const HEADER: Duration = Duration::from_secs(1);
+    const IDLE: Duration = Duration::from_secs(60);
+
+    fn pace() -> Arc<Pace> {
+        let unused = Duration::ZERO;
+        Pace::new(&Limits {
+            connections: 1,
+            header_timeout: HEADER,
+            idle_timeout: IDLE,
+            body_timeout: unused,
+            write_timeout: unused,
+        })
+    }
+
+    fn wait(pace: &Arc<Pace>) -> Pin<Box<dyn Sleep>> {
+        HeadTimer(pace.clone()).sleep(Duration::ZERO)
+    }
+
+    #[tokio::test]
+    async fn h1_each_phase_has_its_own_deadline() {
+        let pace = pace();
+        let first = wait(&pace);
+        assert_eq!(pace.deadline(), pace.opened + HEADER, "silence after the accept");
+        pace.heads_read(0, true);
+        assert_eq!(pace.deadline(), pace.opened + HEADER, "the first head has no time of its own");
+        pace.heads_read(1, false);
+        drop(first);
+        pace.asked();
+        let answered = Instant::now();
+        let second = wait(&pace);
+        let idle = pace.deadline();
+        assert!(idle >= answered + IDLE && idle <= Instant::now() + IDLE);
+        // Whoever sends empty lines has asked for nothing.
+        drop(second);
+        let _third = wait(&pace);
+        assert_eq!(pace.deadline(), idle);
+        pace.heads_read(0, true);
+        let slow = pace.deadline();
+        assert!(slow >= answered + HEADER && slow < answered + IDLE);
+        pace.heads_read(0, true);
+        assert_eq!(pace.deadline(), slow, "more bytes do not buy more time");
+        pace.asked();
+        let _fourth = wait(&pace);
+        assert!(pace.deadline() > slow, "bytes that came before the wait");
+    }
+
     #[tokio::test]
     async fn h1_a_connection_rests_when_nothing_goes_on() {
-        let long = Duration::from_secs(60);
-        let pace = Pace::new(&Limits {
-            connections: 1,
-            header_timeout: long,
-            body_timeout: long,
-            idle_timeout: long,
-            write_timeout: long,
-        });
-        let before = Instant::now();
+        let pace = pace();
         assert_eq!(pace.rests_since(), None, "hyper has not begun to wait");
-        let wait = HeadTimer(pace.clone()).sleep(long);
+        let wait = wait(&pace);
         let rests = || pace.rests_since().is_some();
-        assert!(pace.rests_since().is_some_and(|since| since >= before));
+        assert_eq!(pace.rests_since(), Some(pace.opened));
         pace.sends(true);
         assert!(!rests(), "a reply is under way");
         pace.sends(false);
@@ -176,31 +237,9 @@ mod tests {
         pace.heads_read(1, false);
         drop(wait);
         assert!(!rests(), "a request is being answered");
-    }
-
-    #[test]
-    fn each_phase_has_its_own_deadline() {
-        let (header, idle) = (Duration::from_secs(1), Duration::from_secs(60));
-        let unused = Duration::ZERO;
-        let pace = Pace::new(&Limits {
-            connections: 1,
-            header_timeout: header,
-            idle_timeout: idle,
-            body_timeout: unused,
-            write_timeout: unused,
-        });
-        let since = Instant::now();
-        assert_eq!(pace.deadline(since), pace.opened + header, "silence after the accept");
-        pace.heads_read(0, true);
-        assert_eq!(pace.deadline(since), pace.opened + header, "the first head has no time of its own");
-        pace.heads_read(1, false);
-        assert_eq!(pace.deadline(since), since + idle);
-        pace.heads_read(0, true);
-        let slow = pace.deadline(since);
-        assert!(slow >= since + header && slow < since + idle);
-        pace.heads_read(0, true);
-        assert_eq!(pace.deadline(since), slow, "more bytes do not buy more time");
-        let later = since + Duration::from_secs(5);
-        assert_eq!(pace.deadline(later), later + header, "bytes that came before the wait");
+        let _next = HeadTimer(pace.clone()).sleep(HEADER);
+        assert!(rests());
+        pace.ends();
+        assert!(!rests(), "it ends");
     }
 }

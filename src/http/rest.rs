@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncBufRead as _, ReadBuf};
 use tokio::net::TcpStream;
@@ -35,15 +35,15 @@ impl Waken for Box<TlsStream<TcpStream>> {
     }
 }
 
-/// Waits until nothing has been going on for so long, and says since when. It has to be polled whenever the connection was.
-pub(super) async fn rested(pace: &Pace, mut timer: Pin<&mut Sleep>, long: Duration) -> Instant {
+/// Waits until nothing has been going on for so long. It has to be polled whenever the connection was.
+pub(super) async fn rested(pace: &Pace, mut timer: Pin<&mut Sleep>, long: Duration) {
     poll_fn(|cx| {
         let Some(since) = pace.rests_since() else { return Poll::Pending };
         let until = (since + long).into();
         if timer.deadline() != until {
             timer.as_mut().reset(until);
         }
-        timer.as_mut().poll(cx).map(|()| since)
+        timer.as_mut().poll(cx)
     })
     .await
 }

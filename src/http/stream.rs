@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::bare::Dressed;
@@ -24,8 +23,6 @@ const SPOILER: &[u8] = b"\0\r\n\r\n";
 #[derive(Debug)]
 pub(super) struct Stream<T> {
     io: T,
-    /// What was read and given back; it has been inspected.
-    ahead: Bytes,
     framing: Framing,
     pace: Arc<Pace>,
     /// What is left of the [`SPOILER`], once the framing was found ambiguous.
@@ -43,7 +40,6 @@ impl<T> Stream<T> {
     pub(super) fn new(io: T, pace: Arc<Pace>, write_timeout: Duration, tls: bool) -> Stream<T> {
         Stream {
             io,
-            ahead: Bytes::new(),
             framing: Framing::new(),
             pace,
             spoiling: None,
@@ -57,11 +53,6 @@ impl<T> Stream<T> {
     /// The transport itself.
     pub(super) fn transport(&mut self) -> &mut T {
         &mut self.io
-    }
-
-    /// Gives back what was read and not used, to be read again. It is copied, so that the buffer of which it is a part can go.
-    pub(super) fn unread(&mut self, unused: &[u8]) {
-        self.ahead = Bytes::copy_from_slice(unused);
     }
 
     /// Follows the bytes that were just read into `buf`, and spoils them from the first ambiguity on.
@@ -84,11 +75,6 @@ impl<T: AsyncRead + Unpin> AsyncRead for Stream<T> {
     ) -> Poll<io::Result<()>> {
         if let Some(rest) = self.spoiling {
             self.spoiling = Some(spoil(rest, buf));
-            return Poll::Ready(Ok(()));
-        }
-        if !self.ahead.is_empty() {
-            let now = self.ahead.len().min(buf.remaining());
-            buf.put_slice(&self.ahead.split_to(now));
             return Poll::Ready(Ok(()));
         }
         let before = buf.filled().len();
@@ -143,7 +129,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<T> {
 
     /// Ends our side; and when the client may still be sending, reads that away for a moment.
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Stream { io, patience, lingering, spoiling, framing, .. } = &mut *self;
+        let Stream { io, patience, lingering, spoiling, framing, pace, .. } = &mut *self;
+        pace.ends();
         if lingering.is_none() {
             let outcome = Pin::new(&mut *io).poll_shutdown(cx);
             ready!(patience.unless_stalled(cx, outcome))?;
@@ -197,19 +184,6 @@ mod tests {
             let spoiled = "POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\0\r\n\r\n";
             assert_eq!(read, spoiled);
         }
-    }
-
-    #[tokio::test]
-    async fn what_was_given_back_is_read_again_and_first() {
-        let (mut client, server) = tokio::io::duplex(4096);
-        let mut stream = Stream::new(server, pace(), Duration::from_secs(60), false);
-        client.write_all(b" after").await.expect("there is room");
-        drop(client);
-        stream.unread(b"before");
-        let (mut first, mut rest) = ([0; 4], String::new());
-        stream.read_exact(&mut first).await.expect("four bytes");
-        stream.read_to_string(&mut rest).await.expect("the rest");
-        assert_eq!((&first[..], rest.as_str()), (&b"befo"[..], "re after"));
     }
 
     #[tokio::test]

@@ -6,6 +6,7 @@
 mod acme;
 mod h1_idle;
 mod h2_framing;
+mod h2_leftovers;
 mod h3_cross_site;
 mod h4_headers;
 mod h5_caller;
