@@ -76,6 +76,20 @@ pub struct Plan<'l> {
     warnings: Vec<String>,
 }
 
+/// What the contracts concede to their clients, a sentence for each.
+fn concessions(contracts: &[Arc<Mounted>]) -> Vec<String> {
+    let mut told: Vec<&str> = Vec::new();
+    let mut out = Vec::new();
+    for mounted in contracts {
+        let conceded = mounted.contract.concessions();
+        if !conceded.is_empty() && !told.contains(&mounted.name.as_str()) {
+            told.push(&mounted.name);
+            out.push(format!("contract {} keeps to its rules: {}", mounted.name, conceded.join("; ")));
+        }
+    }
+    out
+}
+
 /// What was started, and what should be said about it.
 #[derive(Debug)]
 pub struct Started {
@@ -133,7 +147,7 @@ impl<'l> Plan<'l> {
         let store = Store::open(&url, Opening::Serve).await?;
         let told = |source| OpenError::Store { database: config.database.to_string(), source };
         warnings.extend(store.durability().await.map_err(told)?);
-        let mut notes = Vec::new();
+        let mut notes = concessions(&contracts);
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }

@@ -9,7 +9,7 @@
 //! (`request`, `circumstances`, `fields`, `refusal`). What is done with them: `language` (the words), `load` (file to
 //! contract), `template` (bodies and expressions), `rehearse` (the dry run); `body`, `decode` and `clean` (request to
 //! fields), `rules`, `submitted` (what the fields stand for), `encode`. Then what is told about a contract: `samples`
-//! (requests and replies to show), `describe` (in words), `openapi` (for programs), `schema` (for editors), `explain` (a
+//! (requests and replies to show), `describe` (in words), `concessions` (what it lets through), `openapi` (for programs), `schema` (for editors), `explain` (a
 //! request, step by step); and `draft` (a file started from examples).
 
 mod asked;
@@ -17,6 +17,7 @@ mod body;
 mod circumstances;
 mod clean;
 mod complaint;
+mod concessions;
 mod decode;
 mod describe;
 pub mod draft;

@@ -44,3 +44,37 @@ fn whatever_differs_reveals_a_duplicate_and_nothing_else_does() {
     assert!(reveals(outcome, outcome, ""), "the same text, and another value in it");
     assert!(reveals(SAME, SAME, r#", outcome = "mine""#), "another answer altogether");
 }
+
+#[test]
+fn a_contract_that_hides_duplicates_and_asks_for_good_passwords_concedes_nothing() {
+    let text = |password: &str, taken: &str| {
+        format!(
+            r#"
+            [register]
+            path = "/users"
+            fields = [
+              {{ name = "email", rules = [{{ required = true }}, {{ unique = true }}] }},
+              {{ name = "password", rules = [{{ required = true }}, {password}] }},
+            ]
+            [register.created]
+            status = 202
+            body = '{{}}'
+            [register.taken]
+            status = {taken}
+            body = '{{}}'
+            [register.default]
+            body = "{{}}"
+            "#
+        )
+    };
+    let conceded = |password: &str, taken: &str| loaded(&text(password, taken)).concessions();
+    assert_eq!(conceded("{ min_length = 15 }, { uncommon = true }", "202"), Vec::<String>::new());
+    assert_eq!(
+        conceded("{ min_length = 14 }, { uncommon = true }", "202"),
+        ["passwords of 14 characters are taken"]
+    );
+    assert_eq!(conceded("{ uncommon = true }", "202"), ["no shortest password is asked for"]);
+    assert_eq!(conceded("{ min_length = 15 }", "202"), ["common passwords are taken"]);
+    let told = ["whoever asks is told who has an account"];
+    assert_eq!(conceded("{ min_length = 15 }, { uncommon = true }", "409"), told);
+}

@@ -36,6 +36,28 @@ fn pictures(count: u32) -> String {
     (0..count).filter_map(|number| char::from_u32(0x1F400 + number * 7 % 50)).collect()
 }
 
+/// Where an old contract wins over the bar, the log says so once.
+#[test]
+fn p1_what_old_contracts_let_through_is_said_once_at_start() {
+    let contracts = "knex,flask,express,mongoose,envelope,standard,knex@/again";
+    let server = Vestibule::serve(&Database::sqlite()).with(&["--contract", contracts]).start();
+    let log = server.log_so_far();
+    for (name, short) in [
+        ("knex", "passwords of 8 characters are taken"),
+        ("flask", "no shortest password is asked for"),
+        ("express", "passwords of 6 characters are taken"),
+        ("mongoose", "no shortest password is asked for"),
+        ("envelope", "passwords of 8 characters are taken"),
+    ] {
+        let told = format!(
+            "contract {name} keeps to its rules: {short}; common passwords are taken; whoever asks is told who has an account"
+        );
+        assert_eq!(log.matches(&told).count(), 1, "{told}\n{log}");
+    }
+    let standard = "contract standard keeps to its rules: whoever asks is told who has an account";
+    assert_eq!(log.matches(standard).count(), 1, "{log}");
+}
+
 async fn p1_fifteen_code_points_and_not_fourteen(database: &Database) {
     let server = serve(database).start();
     let mut client = server.connect().await;
