@@ -69,7 +69,7 @@ pub use tls::Tls;
 
 use crate::app::App;
 use axum::extract::{Request, State};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
@@ -101,6 +101,7 @@ pub fn admin(app: Arc<App>) -> axum::Router {
         .route("/metrics", get(metrics))
         .route("/healthz", get(|| async { told(StatusCode::OK, "ok\n") }))
         .route("/readyz", get(|State(app): State<Arc<App>>| async move { readiness(&app).await }))
+        .layer(map_response(async |response: Response| reply::guarded(response, "")))
         .with_state(app)
 }
 

@@ -30,7 +30,7 @@ impl Password {
 
     /// Normalisation never shrinks a text to less than a third of its bytes (three Hangul jamo of three bytes each
     /// become one syllable of three bytes), so anything longer than this is refused without looking at it.
-    const MAX_BYTES_WRITTEN: usize = 3 * Password::MAX_BYTES;
+    pub const MAX_BYTES_WRITTEN: usize = 3 * Password::MAX_BYTES;
 
     /// Normalises `text` and measures it. How strong it must be is for others to say.
     ///

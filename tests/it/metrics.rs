@@ -149,6 +149,12 @@ async fn the_admin_listener_answers_health_and_nothing_else() {
     let (address, stop) = admin_of(&server).await;
     assert!(get(address, "/healthz").await.ends_with("\r\n\r\nok\n"));
     assert!(get(address, "/user/register").await.starts_with("HTTP/1.1 404 "));
+    for path in ["/healthz", "/metrics", "/user/register"] {
+        let reply = get(address, path).await;
+        for guard in ["cache-control: no-store", "x-content-type-options: nosniff", "referrer-policy: no-referrer"] {
+            assert!(reply.contains(&format!("\r\n{guard}\r\n")), "{path}: {reply}");
+        }
+    }
     let public = server.exchange(b"GET /metrics HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n").await;
     assert!(public.starts_with(b"HTTP/1.1 404 "), "strangers do not see the metrics");
     server.app.store.clone().close().await;

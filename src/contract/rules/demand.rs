@@ -144,8 +144,11 @@ fn same(a: &Json, b: &Json) -> bool {
 fn length(field: &Field, rule: &Rule, value: &Json) -> Option<usize> {
     match value {
         _ if rule.min_length.is_none() && rule.max_length.is_none() => None,
-        // One that was typed composed and one that was typed decomposed are the same password.
-        Json::String(text) if field.is_password() => Some(text.nfc().count()),
+        // One that was typed composed and one that was typed decomposed are the same password. One that is refused for its bytes
+        // need not be normalised to be too long.
+        Json::String(text) if field.is_password() && text.len() <= Password::MAX_BYTES_WRITTEN => {
+            Some(text.nfc().count())
+        }
         Json::String(text) => Some(text.chars().count()),
         Json::Array(items) => Some(items.len()),
         _ => None,
