@@ -104,6 +104,12 @@ pub const REGISTER: &[Word] = &[
          values, but for privileges and passwords).",
     ),
     word(
+        "max_body",
+        Kind::Integer,
+        "`limits.body`",
+        "The longest body, in bytes, from 1 to 16777216; a longer one is `too_large`.",
+    ),
+    word(
         "reveal",
         Kind::SomeOf(REVEALS),
         "[]",

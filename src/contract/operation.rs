@@ -28,6 +28,8 @@ pub struct Operation {
     pub query: Vec<(String, String)>,
     /// The media types it reads; the first is assumed when a request names none.
     pub accepts: Vec<Media>,
+    /// The longest body in bytes, if it is not the deployment's.
+    pub max_body: Option<usize>,
     /// The exceptions to secrecy that the file asks for.
     pub reveal: Reveal,
     pub(crate) errors: Collect,

@@ -110,7 +110,7 @@ impl Exchange {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
             reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
-            if !is_read(parts, body, self.app.body_limit).await {
+            if !is_read(parts, body, self.body_limit()).await {
                 reply.headers.push((CONNECTION, CLOSE));
             }
             return Ok(reply);
@@ -121,7 +121,7 @@ impl Exchange {
             Ok(tries) => tries,
             Err(throttled) => {
                 let mut reply = self.throttled(&throttled);
-                if !is_read(parts, body, self.app.body_limit).await {
+                if !is_read(parts, body, self.body_limit()).await {
                     reply.headers.push((CONNECTION, CLOSE));
                 }
                 return Ok(reply);

@@ -151,7 +151,9 @@ async fn the_admin_listener_answers_health_and_nothing_else() {
     assert!(get(address, "/user/register").await.starts_with("HTTP/1.1 404 "));
     for path in ["/healthz", "/metrics", "/user/register"] {
         let reply = get(address, path).await;
-        for guard in ["cache-control: no-store", "x-content-type-options: nosniff", "referrer-policy: no-referrer"] {
+        for guard in
+            ["cache-control: no-store", "x-content-type-options: nosniff", "referrer-policy: no-referrer"]
+        {
             assert!(reply.contains(&format!("\r\n{guard}\r\n")), "{path}: {reply}");
         }
     }

@@ -79,6 +79,7 @@ fn operation(source: &mut Source<'_>, table: &Table) -> Option<Operation> {
     }
     let (path, query) = path(source, table);
     let accepts = accepts(source, table);
+    let max_body = max_body(source, table);
     let reveal = reveal(source, table);
     let fields = fields::fields(source, table);
     let says = fields::says(source, table, &fields);
@@ -108,6 +109,7 @@ fn operation(source: &mut Source<'_>, table: &Table) -> Option<Operation> {
         path,
         query,
         accepts,
+        max_body,
         reveal,
         errors,
         unknown,
@@ -143,6 +145,19 @@ fn accepts(source: &mut Source<'_>, table: &Table) -> Vec<Media> {
         source.error("`accepts` is empty", table.key_span("accepts"), "name at least one media type");
     }
     out
+}
+
+fn max_body(source: &mut Source<'_>, table: &Table) -> Option<usize> {
+    const MOST: usize = 16 * 1024 * 1024;
+    let written = table.integer("max_body")?;
+    let bytes = usize::try_from(written).ok().filter(|bytes| (1..=MOST).contains(bytes));
+    if bytes.is_none() {
+        let span = table.item("max_body").map_or(table.span.clone(), |item| item.span.clone());
+        source
+            .error("this is no length of a body", span, "from 1 to 16777216 bytes (16 MiB)")
+            .help("leave it out for what `limits.body` says");
+    }
+    bytes
 }
 
 fn reveal(source: &mut Source<'_>, table: &Table) -> Reveal {

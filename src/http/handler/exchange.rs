@@ -22,6 +22,11 @@ pub(super) struct Exchange {
 }
 
 impl Exchange {
+    /// The longest body that the contract takes, in bytes.
+    pub(super) fn body_limit(&self) -> usize {
+        self.mounted.contract.register.max_body.unwrap_or(self.app.body_limit)
+    }
+
     pub(super) fn taken(&self, kinds: &[String], fields: Arc<Fields>) -> Reply {
         let fields = Arc::unwrap_or_clone(fields);
         self.refuse(self.mounted.contract.taken(fields, kinds, &self.circumstances))

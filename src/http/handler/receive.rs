@@ -29,7 +29,7 @@ pub(super) enum Stop {
 impl Exchange {
     /// The sign-up that a request asks for.
     pub(super) async fn receive(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
-        let body = match collect(body, self.app.body_limit).await {
+        let body = match collect(body, self.body_limit()).await {
             Ok(body) => body,
             Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),
             Err(BodyError::TimedOut) => return Err(Stop::TooLate),

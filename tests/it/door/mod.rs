@@ -5,6 +5,7 @@
 
 mod acme;
 mod h1_idle;
+mod h2_bodies;
 mod h2_framing;
 mod h2_leftovers;
 mod h3_cross_site;
