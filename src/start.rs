@@ -148,6 +148,9 @@ impl<'l> Plan<'l> {
         let told = |source| OpenError::Store { database: config.database.to_string(), source };
         warnings.extend(store.durability().await.map_err(told)?);
         let mut notes = concessions(&contracts);
+        if breached.is_none() && contracts.iter().any(|mounted| mounted.contract.refuses_common_passwords()) {
+            notes.push("passwords.breached is not set: of passwords that were in breaches only those that are built in are refused".to_owned());
+        }
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }

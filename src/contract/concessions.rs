@@ -7,6 +7,11 @@ use super::operation::Contract;
 const SHORTEST: usize = 15;
 
 impl Contract {
+    /// Whether a rule refuses passwords that attackers try first.
+    pub fn refuses_common_passwords(&self) -> bool {
+        self.register.fields.iter().flat_map(|field| &field.rules).any(|rule| rule.uncommon)
+    }
+
     /// What its own rules let through, each in a few words; nothing for a contract that concedes nothing.
     pub fn concessions(&self) -> Vec<String> {
         let rules =
@@ -17,7 +22,7 @@ impl Contract {
             Some(least) => out.push(format!("passwords of {least} characters are taken")),
             None => out.push("no shortest password is asked for".to_owned()),
         }
-        if !rules().any(|rule| rule.uncommon) {
+        if !self.refuses_common_passwords() {
             out.push("common passwords are taken".to_owned());
         }
         if self.register.reveals_duplicates() {

@@ -56,6 +56,7 @@ fn p1_what_old_contracts_let_through_is_said_once_at_start() {
     }
     let standard = "contract standard keeps to its rules: whoever asks is told who has an account";
     assert_eq!(log.matches(standard).count(), 1, "{log}");
+    assert!(log.contains("passwords.breached is not set"), "{log}");
 }
 
 async fn p1_fifteen_code_points_and_not_fourteen(database: &Database) {
