@@ -25,8 +25,8 @@ use search::{needles, search, sha1};
 use written::{everything_stored, files};
 
 on_both! {
-    no_secret_is_written_anywhere_with_lines_for_people
-    no_secret_is_written_anywhere_with_lines_for_programs
+    l1_no_secret_is_written_anywhere_with_lines_for_people
+    l1_no_secret_is_written_anywhere_with_lines_for_programs
 }
 
 /// What every secret here holds, and nothing else does. It meets what the contracts ask of a password.
@@ -38,11 +38,11 @@ fn secret(place: &str) -> String {
     format!("{MARK}-{place}")
 }
 
-async fn no_secret_is_written_anywhere_with_lines_for_people(database: &Database) {
+async fn l1_no_secret_is_written_anywhere_with_lines_for_people(database: &Database) {
     run(database, "human").await;
 }
 
-async fn no_secret_is_written_anywhere_with_lines_for_programs(database: &Database) {
+async fn l1_no_secret_is_written_anywhere_with_lines_for_programs(database: &Database) {
     run(database, "json").await;
 }
 
