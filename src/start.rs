@@ -154,7 +154,8 @@ impl<'l> Plan<'l> {
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
-        if bound.ip().is_loopback() && config.rates.network.is_some() && config.trusted_proxies.is_empty() {
+        let reached_from_here = bound.ip().is_loopback() || bound.ip().is_unspecified();
+        if reached_from_here && config.rates.network.is_some() && config.trusted_proxies.is_empty() {
             notes.push(
                 "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies"
                     .to_owned(),

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn another_library_refuses_it_when_expired_altered_or_under_another_secret() {
+    fn k1_another_library_refuses_it_when_expired_altered_or_under_another_secret() {
         let now = crate::clock::Clock::system().now().as_second();
         let signer = Signer::new(SECRET);
         let expired = signer.jwt(&format!(r#"{{"sub":"1","iat":{},"exp":{}}}"#, now - 7200, now - 3600));

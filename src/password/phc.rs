@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn costs_are_refused_while_they_are_numbers() {
+    fn p6_costs_are_refused_while_they_are_numbers() {
         use ParamsError::*;
         for (cost, error) in [
             ("m=4194304,t=1,p=1", TooCostly),

@@ -1,6 +1,7 @@
 //! Imports point up the map of `src/lib.rs` only, and a few things live in one room only.
 
 mod circles;
+mod patterns;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -71,7 +71,7 @@ async fn nothing_that_is_refused_anyway_reaches_the_workers() {
 }
 
 #[tokio::test]
-async fn who_leaves_before_a_worker_begins_costs_nothing() {
+async fn o1_who_leaves_before_a_worker_begins_costs_nothing() {
     let database = Database::sqlite();
     let server = server(&database).await;
     let pool = server.app.passwords.metrics().clone();

@@ -109,7 +109,7 @@ fn a_pool_that_could_not_work_does_not_start() {
 }
 
 #[test]
-fn who_would_wait_too_long_is_told_at_once_and_when_to_come_back() {
+fn o2_who_would_wait_too_long_is_told_at_once_and_when_to_come_back() {
     let pool = pool(Duration::from_secs(2));
     let gate = Gate::shut(&pool);
     // A gate's work is that of a default hash: 38,912 blocks of 200 ns, 7.8 ms. 129 of them are more than the second that is given away.

@@ -1,24 +1,32 @@
 //! Secrets in every field, header and URL, through every outcome; and then everything that was written is searched for
 //! them, in every spelling in which a secret may be written.
 
+mod requests;
+mod search;
+mod written;
+
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::Path;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use tokio_postgres::NoTls;
 
-use crate::harness::client::{Client, Reply, get, post, post_as};
+use crate::harness::client::{Client, Reply, get, post, with};
 use crate::harness::database::Database;
 use crate::harness::folder::Folder;
 use crate::harness::process::{GUARD, Server, Vestibule};
+use crate::harness::proof::solved;
 use crate::harness::tls::Pair;
+use requests::{
+    in_the_clear, requests, sign_up, sign_up_express, sign_up_standard, too_many, with_secret_headers,
+};
+use search::{needles, search, sha1};
+use written::{everything_stored, files};
 
 on_both! {
-    no_secret_is_written_anywhere_with_lines_for_people
-    no_secret_is_written_anywhere_with_lines_for_programs
+    l1_no_secret_is_written_anywhere_with_lines_for_people
+    l1_no_secret_is_written_anywhere_with_lines_for_programs
 }
 
 /// What every secret here holds, and nothing else does. It meets what the contracts ask of a password.
@@ -30,11 +38,11 @@ fn secret(place: &str) -> String {
     format!("{MARK}-{place}")
 }
 
-async fn no_secret_is_written_anywhere_with_lines_for_people(database: &Database) {
+async fn l1_no_secret_is_written_anywhere_with_lines_for_people(database: &Database) {
     run(database, "human").await;
 }
 
-async fn no_secret_is_written_anywhere_with_lines_for_programs(database: &Database) {
+async fn l1_no_secret_is_written_anywhere_with_lines_for_programs(database: &Database) {
     run(database, "json").await;
 }
 
@@ -44,9 +52,12 @@ type Written = Vec<(String, Vec<u8>)>;
 async fn run(database: &Database, format: &str) {
     let mut written = Written::new();
     let mut replies = Vec::new();
-    let peppers = pepper_file();
+    let (peppers, breached) = (pepper_file(), breached_file());
     let folder = {
-        let server = main_server(database, format).with(&["--set", &pepper_setting(&peppers)]).start();
+        let server = main_server(database, format)
+            .with(&["--set", &setting("passwords.pepper_file", &peppers, "pepper")])
+            .with(&["--set", &setting("passwords.breached", &breached, "filter")])
+            .start();
         replies.extend(talk(&server).await);
         written.push(("/metrics".to_owned(), metrics(&server).await.into_bytes()));
         // As it stands while the server runs: the write-ahead log still has everything.
@@ -62,7 +73,7 @@ async fn run(database: &Database, format: &str) {
         folder
     };
     let reached: BTreeSet<u16> = replies.iter().map(|reply| reply.status).collect();
-    let expected = [200, 201, 400, 403, 404, 405, 408, 409, 413, 415, 422, 431, 500];
+    let expected = [200, 201, 400, 403, 404, 405, 408, 409, 413, 415, 422, 429, 431, 500];
     assert_eq!(reached, BTreeSet::from(expected), "every outcome but busy");
 
     let server = busy_server(database, format).inside(folder).start();
@@ -72,11 +83,11 @@ async fn run(database: &Database, format: &str) {
     written.push(("standard output".to_owned(), ended.out.into_bytes()));
     written.push(("standard error under load".to_owned(), ended.err.into_bytes()));
 
-    written.extend(over_http2(database, format).await);
+    written.extend(over_tls(database, format).await);
     files(folder.path(), &mut written);
     let rows = everything_stored(database).await;
     const HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1,keyid=YmlyZA$";
-    for at_least in [ADDRESS, HASH, "user.registered", "unsupported_media_type"] {
+    for at_least in [ADDRESS, HASH, "user.registered", "unsupported_media_type", "throttled"] {
         assert!(rows.contains(at_least), "the rows were not looked at: {rows}");
     }
     written.push(("the database, row by row".to_owned(), rows.into_bytes()));
@@ -108,7 +119,14 @@ async fn run(database: &Database, format: &str) {
     }
 }
 
-const SERVED: [&str; 6] = [
+/// Which secret was in a breach.
+const BREACHED: &str = "was in a breach";
+
+/// How often one name may be tried.
+const OFTEN: &str = "rates.account=5/h";
+
+const SERVED: [&str; 7] = [
+    "standard@/standard",
     "knex@/knex",
     "flask@/flask",
     "express@/express",
@@ -149,7 +167,8 @@ fn main_server(database: &Database, format: &str) -> Vestibule {
             "audit.store=true",
             "--set",
             "rates.shared=true",
-        ]);
+        ])
+        .with(&["--set", OFTEN, "--set", "proof.demand=always", "--set", "proof.difficulty=300"]);
     SERVED.iter().fold(serve, |serve, contract| serve.with(&["--contract", contract]))
 }
 
@@ -161,8 +180,20 @@ fn pepper_file() -> Folder {
     folder
 }
 
-fn pepper_setting(folder: &Folder) -> String {
-    format!("passwords.pepper_file={}", folder.path().join("pepper").display())
+/// A filter of breached passwords that holds a secret, outside of that folder, too.
+fn breached_file() -> Folder {
+    let folder = Folder::new();
+    let (list, filter) = (folder.path().join("list"), folder.path().join("filter"));
+    std::fs::write(&list, format!("{}:1\r\n", sha1(BREACHED).to_uppercase()))
+        .expect("the folder can be written");
+    let arguments = [list, filter].map(|path| path.display().to_string());
+    let made = Vestibule::new(&["breach", "build", &arguments[0], "--to", &arguments[1]]).run();
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    folder
+}
+
+fn setting(name: &str, folder: &Folder, file: &str) -> String {
+    format!("{name}={}", folder.path().join(file).display())
 }
 
 fn busy_server(database: &Database, format: &str) -> Vestibule {
@@ -182,116 +213,48 @@ async fn talk(server: &Server) -> Vec<Reply> {
     // The same key, the same request and another one.
     for password in ["keyed", "keyed", "keyed-again"] {
         let body = sign_up_express("keyed", &secret(password));
-        let request = with_header(&post("/express/user/register", &body), "idempotency-key", &secret("key"));
+        let request = with(&post("/express/user/register", &body), "idempotency-key", &secret("key"));
         replies.push(server.connect().await.ask(&request).await);
     }
     assert_eq!(replies[replies.len() - 3].body, replies[replies.len() - 2].body, "it was repeated");
+    replies.extend(with_proof(server).await);
+    let often = replies.len();
+    for request in too_many() {
+        replies.push(server.connect().await.ask(&with_secret_headers(&request)).await);
+    }
+    let often: Vec<u16> = replies[often..].iter().map(|reply| reply.status).collect();
+    assert_eq!(often, [200, 409, 409, 409, 409, 429]);
+    let codes = ["proof_malformed", "proof_forged", "proof_missing", "proof_spent", "personal", "breached"];
+    for code in codes.map(|code| format!(r#""code":"{code}""#)) {
+        assert!(replies.iter().any(|reply| reply.body.contains(&code)), "{code}");
+    }
     replies
 }
 
-fn sign_up(name: &str, password: &str) -> String {
-    format!(
-        r#"{{"name":"Vink","email":"{name}.{ADDRESS}@example.com","password":"{password}","token":"{}"}}"#,
-        secret("unknown-field")
-    )
+/// A sign-up with a solved challenge, and another one with the same.
+async fn with_proof(server: &Server) -> Vec<Reply> {
+    let path = requests::STANDARD;
+    let ask = with_secret_headers(&get(&format!("{path}/challenge?token={}", secret("challenge"))));
+    let mut replies = vec![server.connect().await.ask(&ask).await];
+    let proof = solved(&replies[0].json());
+    for name in ["standard", "spent"] {
+        let request = post(path, &sign_up_standard(name, &secret(name), "Vink", &proof));
+        replies.push(server.connect().await.ask(&with_secret_headers(&request)).await);
+    }
+    assert_eq!(replies.iter().map(|reply| reply.status).collect::<Vec<_>>(), [200, 201, 422]);
+    replies
 }
 
-fn sign_up_express(name: &str, password: &str) -> String {
-    format!(r#"{{"firstname":"Vink","email":"{name}.{ADDRESS}@example.com","password":"{password}"}}"#)
-}
-
-fn requests() -> Vec<Vec<u8>> {
-    let (knex, few) = ("/knex/users", "/few/users");
-    let p = secret;
-    let form =
-        |name: &str| format!("email={name}.{ADDRESS}@example.com&password={}", p(name).replace('!', "%21"));
-    let multipart = format!(
-        "--x\r\ncontent-disposition: form-data; name=\"email\"\r\n\r\nparts.{ADDRESS}@example.com\r\n--x\r\n\
-         content-disposition: form-data; name=\"password\"\r\n\r\n{}\r\n--x--\r\n",
-        p("parts")
-    );
-    let large = format!(r#"{{"password":"{}{}"}}"#, p("large"), "x".repeat(70_000));
-    let long = |what: &str| format!("{}{}", p(what), "x".repeat(20_000));
-    let mut out = vec![
-        // created
-        post(knex, &sign_up("knex", &p("knex"))),
-        post("/flask/users", &format!(r#"{{"username":"{ADDRESS}","password":"{}"}}"#, p("flask"))),
-        post("/express/user/register", &sign_up_express("express", &p("express"))),
-        post("/mongoose/users/", &sign_up("mongoose", &p("mongoose"))),
-        post("/envelope/users", &sign_up("envelope", &p("envelope"))),
-        // created, then `failed`: there are two ids
-        post_as("application/x-www-form-urlencoded", few, &form("form")),
-        post_as("multipart/form-data; boundary=x", few, &multipart),
-        post(&format!("{few}?token={}", p("query")), &sign_up("few", &p("few"))),
-        // taken
-        post(knex, &sign_up("knex", &p("taken"))),
-        // invalid, wherever the secret stands
-        post("/envelope/users", &sign_up("other", &format!("{}\\u0000{}", p("rejected"), "x".repeat(1100)))),
-        post(knex, &sign_up("other", &format!("{}{}", p("long"), "x".repeat(1100)))),
-        post(knex, &format!(r#"{{"email":"{} is no address","password":"{}"}}"#, p("address"), p("beside"))),
-        post(knex, &format!(r#"{{"email":["{}"],"password":["{}"]}}"#, p("list"), p("list"))),
-        post(knex, &format!(r#"{{"email":"a@example.com","password":{{"{}":1}}}}"#, p("member"))),
-        post("/mongoose/users/", &format!(r#"{{"password":"{}"}}"#, p("only"))),
-        post("/flask/users", &format!(r#"{{"username":"","password":"{}"}}"#, p("no-name"))),
-        post("/flask/users", &format!(r#"{{"username":"{}@","password":"x"}}"#, p("name"))),
-        // malformed
-        post(knex, &format!(r#"{{"password":"{}""#, p("cut"))),
-        post(knex, &format!(r#"{{"password":"{}","password":"{}"}}"#, p("twice"), p("again"))),
-        post(knex, &format!(r#""{}""#, p("text"))),
-        post(knex, &format!("{}{}", "[".repeat(40), p("deep"))),
-        post_as("multipart/form-data; boundary=x", few, &format!("--x\r\n{}\r\n\r\n", p("part-head"))),
-        with_header(&post(knex, "{}"), "idempotency-key", &format!("\"{}", p("open-quote"))),
-        // others
-        post_as(&format!("text/plain; x={}", p("content-type")), knex, &p("type")),
-        post(knex, &large),
-        post(&format!("/nowhere/{}", p("path")), &p("body")),
-        format!("PUT {knex}?{} HTTP/1.1\r\nhost: {}\r\n\r\n", p("query"), p("host")).into_bytes(),
-        format!("{} {knex} HTTP/1.1\r\nhost: a\r\n\r\n", p("METHOD").replace('!', "")).into_bytes(),
-        with_header(&post(knex, &sign_up("page", &p("page"))), "origin", &format!("https://{}", p("origin"))),
-        // too slow: the rest never comes
-        format!("POST {knex} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 999\r\n\r\n{}", p("slow"))
-            .into_bytes(),
-    ];
-    // What is no request: hyper refuses it before anybody else sees it.
-    out.extend([
-        format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", long("uri")).into_bytes(),
-        format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", long("header")).into_bytes(),
-        format!("{}\r\n\r\n", p("nonsense")).into_bytes(),
-        format!("GET / HTTP/1.1\r\n{} no colon\r\n\r\n", p("bad")).into_bytes(),
-    ]);
-    out
-}
-
-fn with_header(request: &[u8], name: &str, value: &str) -> Vec<u8> {
-    let text = String::from_utf8(request.to_vec()).expect("text");
-    text.replacen("\r\n", &format!("\r\n{name}: {value}\r\n"), 1).into_bytes()
-}
-
-/// Credentials of which Vestibule knows nothing, and names by which it goes.
-fn with_secret_headers(request: &[u8]) -> Vec<u8> {
-    [
-        ("authorization", "Bearer "),
-        ("proxy-authorization", "Basic "),
-        ("cookie", "session="),
-        ("x-api-key", ""),
-        ("user-agent", "Mozilla/"),
-        ("referer", "https://a.example/?"),
-        ("x-request-id", ""),
-        ("x-forwarded-for", ""),
-        ("forwarded", "for="),
-        ("traceparent", ""),
-    ]
-    .iter()
-    .fold(request.to_vec(), |request, (name, before)| {
-        with_header(&request, name, &format!("{before}{}", secret(name)))
-    })
+/// The address of a listener beside the main one, by what the log says of it.
+fn beside(server: &Server, what: &str) -> SocketAddr {
+    let line = server.wait_for_log(what);
+    let start = line.find("127.0.0.1:").expect("an address") + "127.0.0.1:".len();
+    let port: String = line[start..].chars().take_while(char::is_ascii_digit).collect();
+    SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")))
 }
 
 async fn metrics(server: &Server) -> String {
-    let line = server.wait_for_log("GET /metrics is served");
-    let start = line.find("127.0.0.1:").expect("an address") + "127.0.0.1:".len();
-    let port: String = line[start..].chars().take_while(char::is_ascii_digit).collect();
-    let address = SocketAddr::from(([127, 0, 0, 1], port.parse().expect("a port")));
+    let address = beside(server, "GET /metrics is served");
     let reply = Client::connect(address).await.ask(&get("/metrics")).await;
     assert!(reply.body.contains("vestibule_requests_total"), "{reply:?}");
     reply.body
@@ -318,14 +281,15 @@ async fn until_busy(server: &Server) -> Reply {
     panic!("a server that may not wait is never busy");
 }
 
-/// The same over TLS and HTTP/2, whose library has a log of its own.
-async fn over_http2(database: &Database, format: &str) -> Written {
+/// The same over TLS and HTTP/2, whose library has a log of its own; and without TLS where it is asked for.
+async fn over_tls(database: &Database, format: &str) -> Written {
     let (pair, mut written) = (Pair::new(), Written::new());
     let serve = Vestibule::serve(database)
         .file("certificate.pem", &pair.certificate)
         .file("key.pem", &pair.key)
         .env("VESTIBULE_TOKEN_SECRET", &secret("a token secret that is long enough"))
         .with(&["--set", "tls.certificate=certificate.pem", "--set", "tls.key=key.pem", "--contract", "knex"])
+        .with(&["--set", "tls.redirect_listen=127.0.0.1:0", "--set", "base_url=https://accounts.example.com"])
         .with(&["--set", &format!("log.format={format}"), "--set", "log.level=trace"]);
     let server = serve.start();
     let stream = pair.connect(server.address, &["h2"]).await.expect("a handshake");
@@ -348,10 +312,15 @@ async fn over_http2(database: &Database, format: &str) -> Written {
     }
     drop(requests);
     moving.abort();
+    let (redirecting, mut reached) = (beside(&server, "redirecting to HTTPS"), BTreeSet::new());
+    for request in in_the_clear() {
+        reached.insert(Client::connect(redirecting).await.ask(&with_secret_headers(&request)).await.status);
+    }
+    assert_eq!(reached, BTreeSet::from([308, 400, 431]));
     files(&server.folder(), &mut written);
     let (ended, _) = server.stop();
     written.push(("standard output".to_owned(), ended.out.into_bytes()));
-    written.push(("standard error over HTTP/2".to_owned(), ended.err.into_bytes()));
+    written.push(("standard error over TLS".to_owned(), ended.err.into_bytes()));
     // The test has put the key there itself; it must not come to the log.
     written.retain(|(name, _)| !name.ends_with(".pem"));
     let key = pair.key.lines().nth(1).expect("a line of the key");
@@ -360,152 +329,4 @@ async fn over_http2(database: &Database, format: &str) -> Written {
         "the key was written"
     );
     written
-}
-
-/// Every file of a folder.
-fn files(folder: &Path, out: &mut Written) {
-    for file in std::fs::read_dir(folder).expect("a folder").flatten() {
-        match file.path() {
-            path if path.is_dir() => files(&path, out),
-            path => out.push((path.display().to_string(), std::fs::read(&path).expect("a file"))),
-        }
-    }
-}
-
-/// Every column of every table as text.
-async fn everything_stored(database: &Database) -> String {
-    match database {
-        Database::Sqlite(folder) => {
-            from_sqlite(&folder.path().join("vestibule.db")).expect("the file can be read")
-        }
-        Database::Postgres(database) => from_postgres(&database.url).await.expect("the server can be read"),
-    }
-}
-
-fn from_sqlite(file: &Path) -> rusqlite::Result<String> {
-    let file = rusqlite::Connection::open(file)?;
-    let mut tables = file.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")?;
-    let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut out = String::new();
-    for table in tables {
-        let mut rows = file.prepare(&format!("SELECT * FROM {table}"))?;
-        let columns = rows.column_count();
-        let mut rows = rows.query([])?;
-        while let Some(row) = rows.next()? {
-            for column in 0..columns {
-                let value = row.get_ref(column)?;
-                match value.as_bytes_or_null() {
-                    Ok(Some(bytes)) => {
-                        out.extend([String::from_utf8_lossy(bytes).as_ref(), "\n", &hex(bytes), "\n"])
-                    }
-                    _ => out.push_str(&format!("{value:?}\n")),
-                }
-            }
-        }
-    }
-    Ok(out)
-}
-
-async fn from_postgres(url: &str) -> Result<String, tokio_postgres::Error> {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
-    tokio::spawn(connection);
-    let tables = "SELECT table_schema || '.' || table_name FROM information_schema.tables WHERE table_schema NOT IN \
-                  ('pg_catalog', 'information_schema')";
-    let mut out = String::new();
-    for table in client.query(tables, &[]).await? {
-        let table: String = table.get(0);
-        for row in client.query(&format!("SELECT t::text FROM {table} t"), &[]).await? {
-            out.extend([row.get::<_, &str>(0), "\n"]);
-        }
-    }
-    Ok(out)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// All spellings of a secret: as it is, in other cases, and percent-encoded, escaped, in Base64 wherever it may begin,
-/// and in hexadecimal digits.
-fn spellings(secret: &str) -> Vec<String> {
-    let percent: String = secret.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let escaped: String = secret.chars().map(|c| format!("\\u{:04x}", u32::from(c))).collect();
-    let mut out = vec![
-        secret.to_owned(),
-        secret.to_lowercase(),
-        secret.to_uppercase(),
-        secret.replace('!', "%21"),
-        percent.clone(),
-        percent.to_uppercase(),
-        escaped,
-        hex(secret.as_bytes()),
-        hex(secret.as_bytes()).to_uppercase(),
-        // Bytes as `Debug` writes them.
-        format!("{:?}", secret.as_bytes()).trim_matches(['[', ']']).to_owned(),
-    ];
-    for engine in [STANDARD, URL_SAFE] {
-        for before in 0..3 {
-            let text = engine.encode([&vec![b'x'; before][..], secret.as_bytes()].concat());
-            // The first and the last letters depend on what stands around.
-            let inner = text.trim_end_matches('=');
-            out.push(inner[[0, 2, 3][before]..inner.len() - 1].to_owned());
-        }
-    }
-    out
-}
-
-/// What nothing may hold: the mark in every spelling, what was made of whole secrets, and the tokens.
-fn needles(replies: &[Reply]) -> Vec<String> {
-    let mut out = spellings(MARK);
-    let whole =
-        ["knex", "flask", "express", "mongoose", "envelope", "form", "parts", "few", "busy", "http2", "key"];
-    out.extend(whole.map(|place| vestibule::token::digest(&secret(place))));
-    let tokens = replies.iter().filter(|reply| reply.status < 300 && reply.body.contains("\"token\""));
-    for token in tokens.map(|reply| reply.json()["token"].as_str().expect("a token").to_owned()) {
-        let parts: Vec<&str> = token.split('.').collect();
-        // The head of all tokens is the same and no secret.
-        out.extend([parts[1].to_owned(), parts[2].to_owned(), vestibule::token::digest(&token)]);
-    }
-    assert!(out.len() > spellings(MARK).len() + whole.len() + 2 * 3, "there were tokens");
-    out
-}
-
-fn search(place: &str, bytes: &[u8], needles: &[String]) -> Vec<String> {
-    let text = String::from_utf8_lossy(bytes);
-    let found = needles.iter().filter_map(|needle| Some((needle, text.find(needle.as_str())?)));
-    found
-        .map(|(needle, at)| {
-            let around: String = text[..at].chars().rev().take(60).collect();
-            format!("{place}: {needle} behind {:?}", around.chars().rev().collect::<String>())
-        })
-        .collect()
-}
-
-/// Without this, a search that finds nothing anywhere would pass.
-#[test]
-fn control_the_search_finds_every_spelling() {
-    let planted = secret("planted");
-    let digest = vestibule::token::digest(&secret("knex"));
-    let mut needles = spellings(MARK);
-    needles.push(digest.clone());
-    let json = serde_json::json!({ "user": format!("x{planted}"), "n": 1 }).to_string();
-    for text in [
-        planted.clone(),
-        planted.to_lowercase(),
-        planted.to_uppercase(),
-        json.clone(),
-        form_urlencoded::byte_serialize(planted.as_bytes()).collect(),
-        planted.bytes().map(|byte| format!("%{byte:02X}")).collect(),
-        STANDARD.encode(&planted),
-        STANDARD.encode(format!("a{planted}")),
-        URL_SAFE.encode(format!("ab{planted}c")),
-        STANDARD.encode(&json),
-        hex(planted.as_bytes()),
-        format!("{:?}", planted.as_bytes()),
-        format!("$sha256${digest}"),
-    ] {
-        let around = format!("before \u{1} {text} behind");
-        assert!(!search("here", around.as_bytes(), &needles).is_empty(), "not found: {text}");
-    }
-    assert!(search("here", b"Qz7 Kanarie", &needles).is_empty());
 }

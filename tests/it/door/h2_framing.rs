@@ -1,6 +1,6 @@
 //! What is no request is answered 400 and is the end of its connection; a bare listener's part of it is in `limits.rs`.
 
-use crate::harness::client::post;
+use crate::harness::client::{Client, get, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
@@ -9,6 +9,7 @@ on_both! {
     h2_a_request_names_one_host
     h2_every_route_has_a_longest_body
     h2_unknown_methods_are_answered_405_with_allow
+    h2_options_of_everything_and_connect_are_refused
 }
 
 const SIGN_UP: &str = r#"{"email":"smuggled@example.com","password":"a long password"}"#;
@@ -64,36 +65,90 @@ async fn h2_a_request_names_one_host(database: &Database) {
 
 async fn h2_every_route_has_a_longest_body(database: &Database) {
     let server = Vestibule::serve(database).start();
+    // Whoever read such a body to its end would answer the request behind it.
     let long = "x".repeat(64 * 1024 + 1);
-    for path in ["/knex/users", "/flask/users", "/express/user/register"] {
+    let too_long = |path: &str| [post(path, &long), get("/healthz")].concat();
+    for path in [
+        "/knex/users",
+        "/flask/users",
+        "/express/user/register",
+        "/mongoose/users/",
+        "/envelope/users",
+        "/standard/users",
+    ] {
         let mut client = server.connect().await;
-        assert_eq!(client.ask(&post(path, &long)).await.status, 413, "{path}");
-        assert!(client.is_closed().await);
+        assert_eq!(client.ask(&too_long(path)).await.status, 413, "{path}");
+        assert!(client.is_closed().await, "{path}");
     }
-    for path in ["/nowhere", "/healthz", "/readyz", "/openapi.json", "/docs"] {
+    for path in [
+        "/nowhere",
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+        "/docs",
+        "/docs/page.js",
+        "/standard/users/challenge",
+    ] {
         let mut client = server.connect().await;
-        let reply = client.ask(&post(path, &long)).await;
+        let reply = client.ask(&too_long(path)).await;
         assert!([404, 405].contains(&reply.status), "{path}: {reply:?}");
-        assert!(client.is_closed().await, "{path}: the rest is not taken for a request");
+        assert!(client.is_closed().await, "{path}: neither the rest nor what stands behind it is answered");
     }
 }
 
 async fn h2_unknown_methods_are_answered_405_with_allow(database: &Database) {
-    let server = Vestibule::serve(database).with(&["--contract", "knex"]).start();
-    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "post"] {
-        let mut client = server.connect().await;
-        let request = format!("{method} /users HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
-        client.send(request.as_bytes()).await;
-        if method == "HEAD" {
-            continue; // It has a length, and no body.
+    let server = Vestibule::serve(database).start();
+    let mut client = server.connect().await;
+    for path in ["/knex/users", "/standard/users"] {
+        for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "post"] {
+            let reply = client.ask(&asking(method, path)).await;
+            assert_eq!((reply.status, reply.header("allow")), (405, "POST"), "{method} {path}");
         }
-        let reply = client.reply().await;
-        assert_eq!((reply.status, reply.header("allow")), (405, "POST"), "{method}");
+        let (status, allow) = head(&mut client, path).await;
+        assert_eq!((status, allow.as_str()), (405, "POST"), "HEAD {path}");
     }
-    for path in ["/healthz", "/docs"] {
-        let request = format!("DELETE {path} HTTP/1.1\r\nhost: a\r\n\r\n");
-        let reply = server.connect().await.ask(request.as_bytes()).await;
-        assert_eq!(reply.status, 405, "{path}");
-        assert!(reply.header("allow").contains("GET"), "{path}: {reply:?}");
+    for path in
+        ["/healthz", "/readyz", "/openapi.json", "/docs", "/docs/page.js", "/standard/users/challenge"]
+    {
+        for method in ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get"] {
+            let reply = client.ask(&asking(method, path)).await;
+            assert_eq!((reply.status, reply.header("allow")), (405, "GET,HEAD"), "{method} {path}");
+        }
+        assert_eq!(head(&mut client, path).await.0, 200, "HEAD {path}");
     }
+}
+
+/// What is about the server, or asks for a tunnel, is no request to a contract; the tunnel is not made.
+async fn h2_options_of_everything_and_connect_are_refused(database: &Database) {
+    let server = Vestibule::serve(database).start();
+    let mut client = server.connect().await;
+    for (method, target, status) in [
+        ("OPTIONS", "*", 404),
+        ("GET", "*", 404),
+        ("CONNECT", "accounts.example.com:443", 404),
+        ("CONNECT", "/knex/users", 405),
+        ("CONNECT", "*", 404),
+    ] {
+        let reply = client.ask(&asking(method, target)).await;
+        assert_eq!((reply.status, reply.header("connection")), (status, ""), "{method} {target}");
+        assert_eq!(reply.header("content-type"), "application/problem+json", "{method} {target}");
+        // What comes next on the connection is a request to this server, and not to somebody behind it.
+        assert_eq!(client.ask(&get("/healthz")).await.body, "ok\n", "{method} {target}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
+}
+
+fn asking(method: &str, target: &str) -> Vec<u8> {
+    format!("{method} {target} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n").into_bytes()
+}
+
+/// The status of a reply to HEAD, and what it allows. It has no body: the next reply begins behind its head.
+async fn head(client: &mut Client, path: &str) -> (u16, String) {
+    client.send(&asking("HEAD", path)).await;
+    let head = client.head().await;
+    let next = client.ask(&get("/healthz")).await;
+    assert_eq!((next.status, next.body.as_str()), (200, "ok\n"), "behind HEAD {path}");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    let allow = head.lines().find_map(|line| line.strip_prefix("allow: ")).unwrap_or_default();
+    (status, allow.to_owned())
 }

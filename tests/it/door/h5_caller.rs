@@ -167,3 +167,19 @@ fn h5_an_open_listener_without_proxy_or_tls_is_warned_about() {
     assert!(log(&[]).contains(warning));
     assert!(!log(&["--set", "trusted_proxies=10.0.0.0/8"]).contains(warning));
 }
+
+/// All who come through a proxy on this machine come from this machine, which is no network to be limited.
+#[test]
+fn h5_who_does_not_declare_a_proxy_on_this_machine_is_told_what_to_do() {
+    let log = |listen: &str, arguments: &[&str]| {
+        let server = Vestibule::new(&["serve", "--listen", listen]).with(arguments);
+        server.on(&Database::sqlite()).start().stop().0.err
+    };
+    let note = "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies";
+    for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
+        assert_eq!(log(listen, &[]).matches(note).count(), 1, "{listen}");
+        for needless in ["trusted_proxies=127.0.0.1", "rates.network=off"] {
+            assert!(!log(listen, &["--set", needless]).contains(note), "{listen} {needless}");
+        }
+    }
+}

@@ -20,7 +20,7 @@ use crate::harness::proof::solved;
 use crate::harness::server::{Server, app};
 
 on_both! {
-    proof_64_uses_on_two_processes_and_a_third_count_once
+    k2_64_uses_of_a_proof_on_two_processes_and_a_third_count_once
     proof_is_kept_by_what_is_refused_and_spent_before_the_hash
     proof_of_a_repetition_is_not_asked_for_again
     proof_that_is_new_makes_no_other_request
@@ -74,7 +74,7 @@ fn code(reply: &Reply) -> String {
     errors[0]["code"].as_str().expect("a code").to_owned()
 }
 
-async fn proof_64_uses_on_two_processes_and_a_third_count_once(database: &Database) {
+async fn k2_64_uses_of_a_proof_on_two_processes_and_a_third_count_once(database: &Database) {
     let serve = || {
         let always =
             ["--contract", "standard", "--set", "proof.demand=always", "--set", "proof.difficulty=2000"];

@@ -7,7 +7,7 @@ use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
 on_both! {
-    every_request_has_one_line_with_its_id
+    l2_every_request_has_one_line_with_its_id
     no_client_can_forge_a_line
 }
 
@@ -17,7 +17,7 @@ pub(super) fn requests(log: &str) -> Vec<Value> {
     lines.filter(|line| line["message"] == "request").collect()
 }
 
-async fn every_request_has_one_line_with_its_id(database: &Database) {
+async fn l2_every_request_has_one_line_with_its_id(database: &Database) {
     let server = Vestibule::serve(database).start();
     let mut client = server.connect().await;
     let sign_up = r#"{"username":"Lorenzo","password":"Udacity"}"#;

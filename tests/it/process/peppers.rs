@@ -1,5 +1,6 @@
 //! Peppers, and hashes that are renewed when their password is verified.
 
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ use crate::harness::folder::Folder;
 use crate::harness::process::{Ended, GUARD, Vestibule};
 
 on_both! {
+    p5_each_hash_has_sixteen_bytes_of_salt_of_its_own
     a_stolen_database_verifies_nothing_without_its_pepper
     a_pepper_is_replaced_while_people_come_by
     a_hash_is_renewed_upward_only
@@ -75,6 +77,29 @@ fn computes(hash: &str, pepper: Option<&str>) -> bool {
     let salt = STANDARD_NO_PAD.decode(salt).expect("Base64");
     argon2.hash_password_into(b"a long password", &salt, &mut computed).expect("a hash");
     STANDARD_NO_PAD.encode(computed) == tag
+}
+
+async fn p5_each_hash_has_sixteen_bytes_of_salt_of_its_own(database: &Database) {
+    for who in ["ada", "bob", "eve"] {
+        sign_up(database, &[], &format!("{who}@example.com")).await;
+    }
+    let mut hashes = Vec::new();
+    for id in 1..=3 {
+        hashes.push(stored(database, id).await);
+    }
+    // A hash that is renewed gets a new salt, too.
+    assert_eq!(check(database, "1", "a long password", &["--set", "passwords.iterations=3"]).err, NEW);
+    hashes.push(stored(database, 1).await);
+    let (mut salts, mut tags) = (BTreeSet::new(), BTreeSet::new());
+    for hash in &hashes {
+        let parts: Vec<&str> = hash.split('$').collect();
+        let [_, "argon2id", "v=19", _, salt, tag] = parts[..] else { panic!("{hash}") };
+        let bytes = |text: &str| STANDARD_NO_PAD.decode(text).expect("Base64 without padding");
+        assert_eq!((bytes(salt).len(), bytes(tag).len()), (16, 32), "{hash}");
+        salts.insert(bytes(salt));
+        tags.insert(bytes(tag));
+    }
+    assert_eq!((salts.len(), tags.len()), (4, 4), "one password, and no two alike: {hashes:#?}");
 }
 
 async fn a_stolen_database_verifies_nothing_without_its_pepper(database: &Database) {

@@ -11,7 +11,7 @@ use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
 on_both! {
-    of_1000_at_once_in_many_spellings_exactly_one_wins
+    i7_of_1000_at_once_in_many_spellings_exactly_one_wins
 }
 
 /// All of these are one address: precomposed or combining, in either case, the domain as it is read or as DNS has it.
@@ -25,7 +25,7 @@ const DOMAINS: [&str; 5] = [
     "XN--BCHER-KVA.EXAMPLE",
 ];
 
-async fn of_1000_at_once_in_many_spellings_exactly_one_wins(database: &Database) {
+async fn i7_of_1000_at_once_in_many_spellings_exactly_one_wins(database: &Database) {
     // Long enough that whoever waits for a hash is not told to come back later.
     let serve = || {
         Vestibule::serve(database)
