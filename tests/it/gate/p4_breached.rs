@@ -130,6 +130,27 @@ fn p4_a_damaged_filter_is_refused_at_start_with_everything_else() {
     }
 }
 
+/// 8 TiB that take no room on the disk: it is refused for its length, before anything of it is in memory.
+#[test]
+fn p4_a_filter_that_memory_cannot_hold_is_refused_before_it_is_read() {
+    let folder = built();
+    let path = folder.path().join("filter");
+    let file = std::fs::File::options().write(true).open(&path).expect("a filter");
+    file.set_len(8 << 40).expect("a file with a hole");
+    let set = format!("passwords.breached={}", text(&path));
+    let refused = Vestibule::new(&["serve", "--contract", "nobodys", "--set", &set]).run();
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    for told in [
+        "`passwords.breached` does not do",
+        "8388608 MiB for passwords.breached",
+        "MiB fit beside",
+        "nobodys",
+    ] {
+        assert!(refused.err.contains(told), "{told}: {}", refused.err);
+    }
+    assert!(!refused.err.contains("damaged"), "it was read: {}", refused.err);
+}
+
 /// A folder with the filter of a long list, and what a build of the same list has left that was killed half-way.
 fn killed_half_way() -> (Folder, String) {
     let folder = Folder::new();
