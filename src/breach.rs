@@ -25,7 +25,8 @@ use xorf::{BinaryFuse16, Filter as _};
 
 const MAGIC: &[u8; 8] = b"vtbreach";
 const VERSION: u32 = 1;
-const SHARDS: usize = 256;
+/// As many filters make one file, and as many parts a build has.
+pub const SHARDS: usize = 256;
 const DIGEST: usize = 32;
 /// Bytes that are read at once, a whole number of fingerprints.
 const BUFFER: usize = 1 << 14;
@@ -274,5 +275,38 @@ mod tests {
             let found = Filter::read(Failing(&file[..read])).expect_err("it fails");
             assert!(matches!(found, FilterError::Read(_)), "after {read} bytes: {found}");
         }
+    }
+
+    /// A folder that is removed at the end.
+    struct Folder(std::path::PathBuf);
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn progress_goes_from_the_first_part_to_the_last_also_when_a_build_goes_on() {
+        let folder = std::env::temp_dir().join(format!("vestibule-breach-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).expect("a folder");
+        let to = folder.join("filter");
+        let _folder = Folder(folder);
+        let list = list((0..2000).map(|n| n.to_string()));
+        let build = |lists: Vec<io::Result<(String, &[u8])>>| {
+            let mut told = Vec::new();
+            let built = build_to(lists.into_iter(), &to, 1, |done| told.push(done));
+            (built, told)
+        };
+        let half = &list.as_bytes()[..list.len() / 2];
+        let half = &half[..=half.iter().rposition(|byte| *byte == b'\n').expect("lines")];
+        let (stopped, told) =
+            build(vec![Ok((String::new(), half)), Err(io::ErrorKind::StaleNetworkFileHandle.into())]);
+        assert!(matches!(stopped, Err(BuildError::Io(_))), "{stopped:?}");
+        assert!((100..156).contains(&told.len()) && told.iter().copied().eq(1..=told.len()), "{told:?}");
+        let before = told.len();
+        let (built, told) = build(vec![Ok((String::new(), list.as_bytes()))]);
+        assert_eq!(built.expect("it goes on").resumed, before);
+        assert!(told.into_iter().eq(1..=SHARDS));
     }
 }
