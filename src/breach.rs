@@ -1,7 +1,7 @@
 //! Passwords that were in breaches: a file that answers "seen" or "not seen" and gives no password away.
 //!
 //! The file is made by [`build_to()`] from the public Pwned Passwords lists. It holds 256 binary fuse filters (Graf and Lemire,
-//! 2022), one for each first byte of the passwords' SHA-1, with 16 bits and an eighth for each password. Whoever was in the
+//! 2022), one for each first byte of the passwords' SHA-1, with 18 bits and more for each password. Whoever was in the
 //! list is always found; of those who were not, one in 65,536 is found too.
 //!
 //! ```text
@@ -34,7 +34,7 @@ const BUFFER: usize = 1 << 14;
 /// come. A filter of 900 million passwords has four million in each.
 const BELIEVED: usize = 1 << 22;
 
-/// The filter, in memory: 2.25 bytes a password.
+/// The filter, in memory: 2.26 bytes a password of 900 million, 2.44 of ten million.
 pub struct Filter {
     /// By the first byte of the hash; `None` when no password has it.
     shards: Vec<Option<BinaryFuse16>>,

@@ -285,7 +285,7 @@ fn p4_what_opening_and_asking_a_filter_takes() {
         asked += begun.elapsed();
     }
     let each = asked / 10_000_000;
-    println!(
+    eprintln!(
         "{filter:?}: opened in {opened:.1?}; {each:?} a question; {found} of 10,000,000 strangers are found"
     );
 }
