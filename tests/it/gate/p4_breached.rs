@@ -268,6 +268,7 @@ fn p4_what_a_build_left_is_not_continued_when_it_is_damaged_or_the_list_is_anoth
 /// `VESTIBULE_TEST_FILTER` names a filter that was built of a list without anybody called "stranger".
 #[test]
 #[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement says what it found")]
 fn p4_what_opening_and_asking_a_filter_takes() {
     let path = std::env::var_os("VESTIBULE_TEST_FILTER").expect("a filter's path");
     let open = || Filter::open(path.as_ref()).expect("it is whole");
@@ -285,7 +286,7 @@ fn p4_what_opening_and_asking_a_filter_takes() {
         asked += begun.elapsed();
     }
     let each = asked / 10_000_000;
-    eprintln!(
+    println!(
         "{filter:?}: opened in {opened:.1?}; {each:?} a question; {found} of 10,000,000 strangers are found"
     );
 }
