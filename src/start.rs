@@ -117,8 +117,8 @@ impl<'l> Plan<'l> {
         check.proof(&contracts);
         let acme = check.acme();
         let tls = check.tls(u64::try_from(Clock::system().now().as_second()).unwrap_or(0), acme.as_ref());
-        let (peppers, breached, names) = (check.peppers(), check.breached(), check.names());
-        check.memory(memory::Ceiling::of_process());
+        let (peppers, breached, names) =
+            (check.peppers(), check.breached(memory::Ceiling::of_process()), check.names());
         check.verdict()?;
         let url = url.expect("a database that is not understood was refused");
         let (config, mut warnings) = (&loaded.config, check.warnings);

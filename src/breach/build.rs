@@ -33,6 +33,14 @@ pub(super) struct Checkpoint {
     pub(super) keys: Vec<u8>,
 }
 
+/// What became of a shard.
+pub(super) enum Step<'c> {
+    /// It was finished earlier, of the same keys; so many are read now.
+    Compared(usize),
+    /// It was written.
+    Written(&'c Checkpoint),
+}
+
 /// What an earlier build has finished, and the checksum that goes on from there.
 pub(super) struct Finished {
     pub(super) checkpoint: Checkpoint,
@@ -103,7 +111,7 @@ pub(super) fn build_from<R: BufRead, W: Write>(
     out: W,
     least: u64,
     finished: Option<Finished>,
-    keep: impl FnMut(&mut W, &Checkpoint) -> io::Result<()>,
+    keep: impl FnMut(&mut W, Step<'_>) -> io::Result<()>,
 ) -> Result<Built, BuildError> {
     let mut shards = Shards::new(out, least, finished, keep)?;
     let (mut last, mut line) = (0, 0);
@@ -147,7 +155,7 @@ struct Shards<W, K> {
     keep: K,
 }
 
-impl<W: Write, K: FnMut(&mut W, &Checkpoint) -> io::Result<()>> Shards<W, K> {
+impl<W: Write, K: FnMut(&mut W, Step<'_>) -> io::Result<()>> Shards<W, K> {
     fn new(out: W, least: u64, finished: Option<Finished>, keep: K) -> io::Result<Self> {
         let fresh = finished.is_none();
         let (sum, earlier) = match finished {
@@ -179,11 +187,10 @@ impl<W: Write, K: FnMut(&mut W, &Checkpoint) -> io::Result<()>> Shards<W, K> {
             let sum = || self.sum.clone().finish();
             let same =
                 |checkpoint: &Checkpoint| self.done < checkpoint.shards || sum().as_ref() == checkpoint.keys;
-            return if self.earlier.as_ref().is_some_and(same) {
-                Ok(())
-            } else {
-                Err(BuildError::OtherLists)
-            };
+            if !self.earlier.as_ref().is_some_and(same) {
+                return Err(BuildError::OtherLists);
+            }
+            return (self.keep)(&mut self.out.out, Step::Compared(self.done)).map_err(BuildError::Io);
         }
         self.out.shard(&mut self.keys)?;
         let checkpoint = Checkpoint {
@@ -193,7 +200,7 @@ impl<W: Write, K: FnMut(&mut W, &Checkpoint) -> io::Result<()>> Shards<W, K> {
             output: self.out.sum.clone().finish().as_ref().to_vec(),
             keys: self.sum.clone().finish().as_ref().to_vec(),
         };
-        (self.keep)(&mut self.out.out, &checkpoint).map_err(BuildError::Io)
+        (self.keep)(&mut self.out.out, Step::Written(&checkpoint)).map_err(BuildError::Io)
     }
 
     fn finish(mut self) -> Result<Built, BuildError> {

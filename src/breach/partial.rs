@@ -16,11 +16,12 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::SHARDS;
-use super::build::{BuildError, Built, Checkpoint, Finished, build_from};
+use super::build::{BuildError, Built, Checkpoint, Finished, Step, build_from};
 
 /// Reads lists that are sorted by hash, each with what its hashes begin with (nothing, or the five digits of a range file),
 /// and makes a file with a filter of all passwords that were seen at least `least` times; an older one is replaced when the
-/// new one is whole. Goes on where an earlier build was stopped. `progress` is told the shards that are done, of 256.
+/// new one is whole. Goes on where an earlier build was stopped. `progress` is told the
+/// shards that are done, of [`SHARDS`], those that an earlier build had finished included.
 ///
 /// # Errors
 /// See [`BuildError`]. After an input/output error the next build goes on; after other errors of the lists nothing is left.
@@ -37,10 +38,16 @@ pub fn build_to<R: BufRead>(
     file.set_len(finished.as_ref().map_or(0, |finished| finished.checkpoint.bytes))?;
     file.seek(SeekFrom::End(0))?;
     let out = BufWriter::with_capacity(1 << 20, file.try_clone()?);
-    let built = build_from(lists, out, least, finished, |out, checkpoint| {
-        out.flush()?;
-        progress(checkpoint.shards);
-        partial.keep(out.get_ref(), checkpoint)
+    let built = build_from(lists, out, least, finished, |out, step| {
+        match step {
+            Step::Compared(shards) => progress(shards),
+            Step::Written(checkpoint) => {
+                out.flush()?;
+                progress(checkpoint.shards);
+                partial.keep(out.get_ref(), checkpoint)?;
+            }
+        }
+        Ok(())
     });
     if matches!(built, Err(BuildError::Line { .. } | BuildError::Order { .. } | BuildError::Filter(_))) {
         partial.remove();

@@ -1,16 +1,20 @@
 //! `vestibule breach`: passwords that were in breaches, without asking anybody on the network.
 
+mod bar;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, IsTerminal as _, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use super::Failure;
 use super::user::ask;
-use crate::breach::{BuildError, Filter, build_to};
+use crate::breach::{BuildError, Filter, SHARDS, build_to};
+use bar::Bar;
 
 /// Refuse passwords that were in breaches
 #[derive(Args, Debug)]
@@ -72,21 +76,17 @@ fn make(args: &BuildArgs) -> anyhow::Result<ExitCode> {
         Ok(list) => Ok((prefix, BufReader::with_capacity(1 << 20, list))),
         Err(error) => Err(io::Error::new(error.kind(), format!("opening {}: {error}", path.display()))),
     });
-    let shown = io::stderr().is_terminal();
-    let built = build_to(opened, &args.to, args.least, |done| {
-        if shown {
-            let _ = write!(io::stderr().lock(), "\r{:3} %", done * 100 / 256);
-        }
-    });
-    if shown {
-        let _ = writeln!(io::stderr().lock());
-    }
+    let begun = Instant::now();
+    let mut bar = Bar::of(SHARDS, io::stderr().is_terminal().then(io::stderr));
+    bar.show(0, Duration::ZERO);
+    let built = build_to(opened, &args.to, args.least, |done| bar.show(done, begun.elapsed()));
+    bar.end();
     let built = built.map_err(|error| match error {
         BuildError::Io(_) | BuildError::UnderWay { .. } => Failure::unavailable(error),
         error => Failure::refused(error),
     })?;
     if built.resumed > 0 {
-        let percent = built.resumed * 100 / 256;
+        let percent = built.resumed * 100 / SHARDS;
         writeln!(io::stderr().lock(), "continued an earlier build, of which {percent} % was done")?;
     }
     writeln!(

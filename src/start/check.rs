@@ -172,9 +172,14 @@ impl<'c> Check<'c> {
         })
     }
 
-    /// The filter of passwords that were in breaches, read as a whole.
-    pub(super) fn breached(&mut self) -> Option<Arc<Filter>> {
-        let path = self.loaded.config.passwords.breached.as_ref()?;
+    /// The filter of passwords that were in breaches. One that memory cannot hold is not read: that would end the process
+    /// before it could say why.
+    pub(super) fn breached(&mut self, ceiling: Option<Ceiling>) -> Option<Arc<Filter>> {
+        let path = self.loaded.config.passwords.breached.as_ref();
+        // What has no length cannot be read either, which is told below.
+        let length = path.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.len());
+        let holds = self.memory(length, ceiling);
+        let path = path.filter(|_| holds)?;
         let refuse = |error| {
             let reason = format!("names {}, which {error}", path.display());
             self.refuse("passwords.breached", reason, Some("`vestibule breach build` makes one".to_owned()));
@@ -182,17 +187,21 @@ impl<'c> Check<'c> {
         Filter::open(path).map_err(refuse).ok().map(Arc::new)
     }
 
-    pub(super) fn memory(&mut self, ceiling: Option<Ceiling>) {
-        let Some(ceiling) = ceiling else { return };
+    /// Holds the memory for hashing and for a filter of this length against the ceiling. Whether it could hold the filter
+    /// alone.
+    fn memory(&mut self, filter: u64, ceiling: Option<Ceiling>) -> bool {
+        let Some(ceiling) = ceiling else { return true };
         let passwords = &self.loaded.config.passwords;
-        let need = Need { workers: workers(passwords.workers), memory_kib: passwords.memory_kib };
+        let need = Need { workers: workers(passwords.workers), memory_kib: passwords.memory_kib, filter };
         match need.within(&ceiling) {
             Verdict::Fits => {}
             Verdict::Tight(warning) => self.warnings.push(warning),
-            Verdict::TooMuch { reason, hint } => {
-                self.refuse("passwords.workers", format!("does not do: {reason}"), Some(hint));
+            Verdict::TooMuch { key, reason, hint } => {
+                self.refuse(key, format!("does not do: {reason}"), Some(hint));
             }
         }
+        let alone = Need { workers: 0, ..need };
+        filter == 0 || !matches!(alone.within(&ceiling), Verdict::TooMuch { .. })
     }
 
     pub(super) fn door(&mut self) {

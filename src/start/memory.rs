@@ -23,11 +23,13 @@ enum Whose {
     Group(PathBuf),
 }
 
-/// What hashing would take of it.
+/// What hashing and the filter of breached passwords would take of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Need {
     pub(crate) workers: usize,
     pub(crate) memory_kib: u32,
+    /// The length of the filter's file, in bytes: as much it takes in memory. 0 without one.
+    pub(crate) filter: u64,
 }
 
 /// What is to be said about a need.
@@ -38,6 +40,8 @@ pub(crate) enum Verdict {
     Tight(String),
     /// It cannot work.
     TooMuch {
+        /// The setting that is to be changed.
+        key: &'static str,
         reason: String,
         hint: String,
     },
@@ -57,34 +61,66 @@ impl Ceiling {
 }
 
 impl Need {
+    fn each(self) -> u64 {
+        u64::from(self.memory_kib) * 1024
+    }
+
+    fn hashing(self) -> u64 {
+        self.workers as u64 * self.each()
+    }
+
     fn bytes(self) -> u64 {
-        self.workers as u64 * u64::from(self.memory_kib) * 1024 + REST
+        self.hashing().saturating_add(self.filter).saturating_add(REST)
     }
 
     /// What `ceiling` means for it.
     pub(crate) fn within(self, ceiling: &Ceiling) -> Verdict {
         let need = self.bytes();
+        let (who, filter) = match self.filter {
+            0 => ("hashing takes", String::new()),
+            bytes => {
+                ("hashing and the filter take", format!(", {} for passwords.breached", mebibytes(bytes)))
+            }
+        };
         let told = format!(
-            "{} workers x {} and {} for the rest are {}, and {ceiling}",
+            "{} workers x {}{filter} and {} for the rest are {}, and {ceiling}",
             self.workers,
-            mebibytes(u64::from(self.memory_kib) * 1024),
+            mebibytes(self.each()),
             mebibytes(REST),
             mebibytes(need),
         );
         if need > ceiling.bytes {
-            return Verdict::TooMuch { reason: told, hint: self.what_would_fit(ceiling) };
+            let (key, hint) = self.what_would_fit(ceiling);
+            return Verdict::TooMuch {
+                key,
+                reason: told,
+                hint: format!("{hint}, or give the server more memory"),
+            };
         }
         if need > ceiling.bytes / 2 {
-            return Verdict::Tight(format!("hashing takes more than half of the memory: {told}"));
+            return Verdict::Tight(format!("{who} more than half of the memory: {told}"));
         }
         Verdict::Fits
     }
 
-    fn what_would_fit(self, ceiling: &Ceiling) -> String {
-        let each = (u64::from(self.memory_kib) * 1024).max(1);
-        match ceiling.bytes.saturating_sub(REST) / each {
-            0 => "lower passwords.memory_kib, or give the server more memory".to_owned(),
-            workers => format!("set passwords.workers = {workers}, or give the server more memory"),
+    /// Fewer workers, a smaller filter, or a lower cost, in this order: the setting, and what to do.
+    fn what_would_fit(self, ceiling: &Ceiling) -> (&'static str, String) {
+        let room = ceiling.bytes.saturating_sub(REST);
+        let workers = room.saturating_sub(self.filter) / self.each().max(1);
+        if workers > 0 {
+            return ("passwords.workers", format!("set passwords.workers = {workers}"));
+        }
+        // Beside all workers, or at least beside one.
+        let beside = |workers: u64| room.checked_sub(workers * self.each()).filter(|left| *left >= 1 << 20);
+        let fits = beside(self.workers as u64).map(|left| (self.workers as u64, left));
+        match fits.or_else(|| Some((1, beside(1)?))).filter(|_| self.filter > 0) {
+            Some((workers, left)) => {
+                let workers = if workers == 1 { "1 worker".to_owned() } else { format!("{workers} workers") };
+                let left = left >> 20;
+                let hint = format!("build it with a higher `--least`: {left} MiB fit beside {workers}");
+                ("passwords.breached", hint)
+            }
+            None => ("passwords.workers", "lower passwords.memory_kib".to_owned()),
         }
     }
 }
@@ -204,18 +240,58 @@ mod tests {
 
     #[test]
     fn what_cannot_fit_is_refused_with_what_would() {
-        let need = |workers, memory_kib| Need { workers, memory_kib };
+        let need = |workers, memory_kib| Need { workers, memory_kib, filter: 0 };
         let ceiling = |mebibytes: u64| Ceiling { bytes: mebibytes << 20, whose: Whose::Machine };
         assert_eq!(need(2, 19_456).within(&ceiling(140)), Verdict::Fits);
         assert!(matches!(need(2, 19_456).within(&ceiling(139)), Verdict::Tight(_)));
         assert!(matches!(need(2, 19_456).within(&ceiling(70)), Verdict::Tight(_)));
-        let Verdict::TooMuch { reason, hint } = need(8, 19_456).within(&ceiling(128)) else { panic!() };
+        let Verdict::TooMuch { key, reason, hint } = need(8, 19_456).within(&ceiling(128)) else { panic!() };
         assert_eq!(
             reason,
             "8 workers x 19 MiB and 32 MiB for the rest are 184 MiB, and this machine has 128 MiB"
         );
+        assert_eq!(key, "passwords.workers");
         assert_eq!(hint, "set passwords.workers = 5, or give the server more memory");
         let Verdict::TooMuch { hint, .. } = need(1, 1 << 20).within(&ceiling(512)) else { panic!() };
         assert!(hint.starts_with("lower passwords.memory_kib"), "{hint}");
+    }
+
+    #[test]
+    fn the_filter_takes_its_part_too() {
+        let need = |workers, mebibytes: u64| Need { workers, memory_kib: 19_456, filter: mebibytes << 20 };
+        let ceiling = |mebibytes: u64| Ceiling { bytes: mebibytes << 20, whose: Whose::Machine };
+        let refused = |need: Need, mebibytes| match need.within(&ceiling(mebibytes)) {
+            Verdict::TooMuch { key, reason, hint } => (key, reason, hint),
+            verdict => panic!("{verdict:?}"),
+        };
+        assert_eq!(need(2, 30).within(&ceiling(200)), Verdict::Fits);
+        let told = "2 workers x 19 MiB, 31 MiB for passwords.breached and 32 MiB for the rest are 101 MiB";
+        let tight = format!(
+            "hashing and the filter take more than half of the memory: {told}, and this machine has 200 MiB"
+        );
+        assert_eq!(need(2, 31).within(&ceiling(200)), Verdict::Tight(tight));
+        assert!(matches!(need(2, 31).within(&ceiling(101)), Verdict::Tight(_)));
+        // Fewer workers fit beside it.
+        let (key, reason, hint) = refused(need(2, 31), 100);
+        assert_eq!((key, reason), ("passwords.workers", format!("{told}, and this machine has 100 MiB")));
+        assert_eq!(hint, "set passwords.workers = 1, or give the server more memory");
+        // Not even one does.
+        let (key, _, hint) = refused(need(2, 2000), 1024);
+        assert_eq!(key, "passwords.breached");
+        let fits =
+            "build it with a higher `--least`: 954 MiB fit beside 2 workers, or give the server more memory";
+        assert_eq!(hint, fits);
+        let (key, _, hint) = refused(need(8, 2000), 128);
+        assert_eq!(key, "passwords.breached");
+        let fits =
+            "build it with a higher `--least`: 77 MiB fit beside 1 worker, or give the server more memory";
+        assert_eq!(hint, fits);
+        // No filter would.
+        let (key, _, hint) = refused(need(1, 10), 40);
+        assert_eq!(key, "passwords.workers");
+        assert_eq!(hint, "lower passwords.memory_kib, or give the server more memory");
+        // Whatever the length of a file.
+        let whole = Need { filter: u64::MAX, ..need(1, 0) };
+        assert_eq!(refused(whole, 1024).0, "passwords.breached");
     }
 }

@@ -3,9 +3,11 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest;
 use serde_json::json;
+use vestibule::breach::Filter;
 
 use crate::harness::client::post;
 use crate::harness::database::Database;
@@ -44,6 +46,7 @@ fn built() -> Folder {
     let made = Vestibule::new(&["breach", "build", &from, "--to", &to]).run();
     assert_eq!(made.code, Some(0), "{}", made.err);
     assert!(made.out.contains(": 1001 passwords, "), "{}", made.out);
+    assert_eq!(made.err, "", "a bar is for terminals");
     folder
 }
 
@@ -128,6 +131,27 @@ fn p4_a_damaged_filter_is_refused_at_start_with_everything_else() {
         assert!(refused.err.contains("passwords.breached") && refused.err.contains(told), "{}", refused.err);
         assert!(refused.err.contains("nobodys"), "everything at once: {}", refused.err);
     }
+}
+
+/// 8 TiB that take no room on the disk: it is refused for its length, before anything of it is in memory.
+#[test]
+fn p4_a_filter_that_memory_cannot_hold_is_refused_before_it_is_read() {
+    let folder = built();
+    let path = folder.path().join("filter");
+    let file = std::fs::File::options().write(true).open(&path).expect("a filter");
+    file.set_len(8 << 40).expect("a file with a hole");
+    let set = format!("passwords.breached={}", text(&path));
+    let refused = Vestibule::new(&["serve", "--contract", "nobodys", "--set", &set]).run();
+    assert_eq!(refused.code, Some(2), "{}", refused.err);
+    for told in [
+        "`passwords.breached` does not do",
+        "8388608 MiB for passwords.breached",
+        "MiB fit beside",
+        "nobodys",
+    ] {
+        assert!(refused.err.contains(told), "{told}: {}", refused.err);
+    }
+    assert!(!refused.err.contains("damaged"), "it was read: {}", refused.err);
 }
 
 /// A folder with the filter of a long list, and what a build of the same list has left that was killed half-way.
@@ -239,4 +263,30 @@ fn p4_what_a_build_left_is_not_continued_when_it_is_damaged_or_the_list_is_anoth
     let damaged = Vestibule::new(&["breach", "build", &text(&path("list.txt")), "--to", &to]).run();
     assert!(damaged.code == Some(2) && damaged.err.contains("filter.partial is damaged"), "{}", damaged.err);
     assert!(!path("filter").exists());
+}
+
+/// `VESTIBULE_TEST_FILTER` names a filter that was built of a list without anybody called "stranger".
+#[test]
+#[ignore = "a measurement"]
+#[expect(clippy::print_stdout, reason = "a measurement says what it found")]
+fn p4_what_opening_and_asking_a_filter_takes() {
+    let path = std::env::var_os("VESTIBULE_TEST_FILTER").expect("a filter's path");
+    let open = || Filter::open(path.as_ref()).expect("it is whole");
+    let opened = [(); 5].map(|()| {
+        let begun = Instant::now();
+        drop(open());
+        begun.elapsed()
+    });
+    let filter = open();
+    let (mut asked, mut found) = (Duration::ZERO, 0);
+    for thousand in 0..10_000 {
+        let strangers: Vec<String> = (0..1000).map(|n| format!("stranger {thousand} {n}")).collect();
+        let begun = Instant::now();
+        found += strangers.iter().filter(|stranger| filter.contains(stranger.as_bytes())).count();
+        asked += begun.elapsed();
+    }
+    let each = asked / 10_000_000;
+    println!(
+        "{filter:?}: opened in {opened:.1?}; {each:?} a question; {found} of 10,000,000 strangers are found"
+    );
 }
