@@ -116,9 +116,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         tokio::time::timeout(GUARD, self.read()).await.expect("a reply in time")
     }
 
-    /// Whether the server ends the connection, in order and without another byte.
+    /// Whether the server ends the connection, in order and without another byte. One that it ends for idleness (after a minute,
+    /// unless a test says otherwise) has gone on.
     pub(crate) async fn is_closed(&mut self) -> bool {
-        let read = tokio::time::timeout(GUARD, self.0.read_u8()).await.expect("an end in time");
+        let read = tokio::time::timeout(GUARD / 4, self.0.read_u8()).await.expect("an end in time");
         read.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
     }
 
