@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_TYPE, COOKIE};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use vestibule::contract::{
     self, Circumstances, Contract, Endpoint, Example, Request, Secrets, curl, describe, example_request,
     openapi, schema,
@@ -131,6 +131,23 @@ fn every_golden_answer_is_documented() {
             let errors: Vec<String> =
                 validator.iter_errors(&body).map(|e| format!("{}: {e}", e.instance_path())).collect();
             assert!(errors.is_empty(), "{file}: {errors:#?}\n{schema:#}\n{body:#}");
+        }
+    }
+}
+
+/// Also where a contract has an answer of its own with that status.
+#[test]
+fn every_answer_that_is_no_contracts_is_documented() {
+    for (name, contract) in contracts() {
+        let document = document(&name, &contract);
+        let responses = &document["paths"][&contract.register.path]["post"]["responses"];
+        for status in [400, 403, 408, 422, 431, 503] {
+            let schema = &responses[status.to_string()]["content"]["application/problem+json"]["schema"];
+            let validator = jsonschema::draft202012::new(schema).expect("a schema");
+            let answer =
+                json!({ "type": "about:blank", "title": "What it is", "status": status, "detail": "Why." });
+            assert!(validator.is_valid(&answer), "{name}, {status}: {schema:#}");
+            assert!(!validator.is_valid(&json!({ "status": status })), "{name}, {status}: {schema:#}");
         }
     }
 }

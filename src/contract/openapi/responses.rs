@@ -38,11 +38,13 @@ pub(super) fn responses(here: &[&Described<'_>]) -> Json {
 }
 
 /// The answers that are no contract's: problem documents (RFC 9457).
-const PROBLEMS: [(u16, &str); 4] = [
+const PROBLEMS: [(u16, &str); 6] = [
+    (400, "it named no host, or several."),
     (403, "a browser sent it for a page of another site."),
     (408, "the body was not received in time."),
     (422, "the Idempotency-Key was used for another request."),
     (431, "the head of the request is too large."),
+    (503, "too many requests of one HTTP/2 connection are under way."),
 ];
 
 /// What any request may be answered with.
@@ -56,17 +58,19 @@ fn problem(response: &mut Json, about: &str) {
     let before = response["description"].as_str().filter(|text| !text.is_empty());
     response["description"] = before.map_or(about.to_owned(), |text| format!("{text}\n{about}")).into();
     let text = json!({ "type": "string" });
-    let entry = json!({ "schema": {
+    let plain = json!({
         "type": "object",
         "properties": { "type": text, "title": text, "status": { "type": "integer" }, "detail": text },
         "required": ["type", "title", "status", "detail"],
-    } });
+    });
     if response["content"].is_null() {
         response["content"] = json!({});
     }
-    // A contract whose own answer is a problem document has described more than this.
-    if response["content"]["application/problem+json"].is_null() {
-        response["content"]["application/problem+json"] = entry;
+    let entry = &mut response["content"]["application/problem+json"];
+    match entry["schema"].take() {
+        Json::Null => *entry = json!({ "schema": plain }),
+        // The contract's own answer is a problem document, too, and says more than this one.
+        own => entry["schema"] = json!({ "anyOf": [own, plain] }),
     }
 }
 
