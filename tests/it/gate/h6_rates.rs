@@ -1,15 +1,13 @@
 //! H6: how often a network, an address and everybody together may try.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Barrier;
 use vestibule::config::{Rate, Rates};
 use vestibule::contract;
 use vestibule::throttle::{Limit, Throttle};
 use vestibule::user::Key;
 
-use crate::harness::client::{Client, Reply, post, with};
+use crate::harness::client::{Client, Reply, at_once, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 use crate::harness::server::{PEER, Server};
@@ -66,25 +64,17 @@ async fn h6_ten_allowed_are_ten_of_500_at_once(database: &Database) {
             serve = serve.with(&["--set", &format!("rates.{other}={rate}")]);
         }
         let server = serve.start();
-        let start = Arc::new(Barrier::new(500));
-        let tries: Vec<_> = (0..500)
+        let tries = (0..500)
             .map(|number: usize| {
-                let (to, start) = (server.address, start.clone());
                 let email = ["jane@example.com", "JANE@Example.com", "Jane@EXAMPLE.COM"][number % 3];
                 let body = format!(r#"{{"email":"{email}","password":"secret-{number}"}}"#);
                 // What is no JSON is counted like everything else, but for names, and costs no hash.
                 let body = if limit == "account" { &body } else { "{" };
-                let request = with(&post("/knex/users", body), "x-forwarded-for", &origin(limit, number));
-                tokio::spawn(async move {
-                    let mut client = Client::connect(to).await;
-                    start.wait().await;
-                    client.ask(&request).await
-                })
+                with(&post("/knex/users", body), "x-forwarded-for", &origin(limit, number))
             })
             .collect();
         let (mut let_in, mut created) = (0, 0);
-        for reply in tries {
-            let reply = reply.await.expect("no client panics");
+        for reply in at_once(&[server.address], tries).await {
             let_in += usize::from(reply.status != 429);
             created += usize::from(reply.status == 200);
             if reply.status == 429 {

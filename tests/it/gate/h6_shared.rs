@@ -1,9 +1,7 @@
 //! H6 with several processes: what one lets in counts for all.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Barrier;
 use vestibule::app::App;
 use vestibule::clock::Clock;
 use vestibule::config::Rates;
@@ -12,7 +10,7 @@ use vestibule::store::Store;
 use vestibule::throttle::Throttle;
 
 use super::h6_rates::{NONE, hourly, sign_up};
-use crate::harness::client::{Client, Reply, post, with};
+use crate::harness::client::{Client, Reply, at_once, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 use crate::harness::server::{PEER, Server};
@@ -60,22 +58,8 @@ async fn h6_ten_allowed_are_ten_of_500_at_once_on_two_processes(database: &Datab
     let requests: [(Vec<Vec<u8>>, usize); 2] =
         [((0..500).map(malformed).collect(), 7), ((0..500).map(sign_up).collect(), 10)];
     for (requests, expected) in requests {
-        let start = Arc::new(Barrier::new(requests.len()));
-        let tries: Vec<_> = requests
-            .into_iter()
-            .enumerate()
-            .map(|(number, request)| {
-                let (address, start) = (servers[number % 2].address, start.clone());
-                tokio::spawn(async move {
-                    let mut client = Client::connect(address).await;
-                    start.wait().await;
-                    client.ask(&request).await
-                })
-            })
-            .collect();
         let (mut let_in, mut created) = (0, 0);
-        for reply in tries {
-            let reply = reply.await.expect("no client panics");
+        for reply in at_once(&[servers[0].address, servers[1].address], requests).await {
             assert!([200, 400, 409, 429].contains(&reply.status), "{reply:?}");
             let_in += usize::from(reply.status != 429);
             created += usize::from(reply.status == 200);

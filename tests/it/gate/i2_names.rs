@@ -1,10 +1,6 @@
 //! I2: user names and addresses that a deployment does not want, and user names that look alike.
 
-use std::sync::Arc;
-
-use tokio::sync::Barrier;
-
-use crate::harness::client::{Client, Reply, post};
+use crate::harness::client::{Client, Reply, at_once, post};
 use crate::harness::cluster::Cluster;
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
@@ -17,9 +13,13 @@ on_both! {
     i2_disposable_domains_are_refused_but_for_the_accepted
 }
 
-async fn sign_up(client: &mut Client, name: &str) -> Reply {
+fn request(name: &str) -> Vec<u8> {
     let body = serde_json::json!({ "username": name, "password": "correct horse" });
-    client.ask(&post("/flask/users", &body.to_string())).await
+    post("/flask/users", &body.to_string())
+}
+
+async fn sign_up(client: &mut Client, name: &str) -> Reply {
+    client.ask(&request(name)).await
 }
 
 const TAKEN: &str = r#"{"error":"existing user"}"#;
@@ -61,21 +61,9 @@ async fn i2_of_look_alikes_at_once_exactly_one_wins(database: &Database) {
             .start()
     };
     let (one, other) = (serve(), serve());
-    let start = Arc::new(Barrier::new(50));
-    let tasks: Vec<_> = (0..50)
-        .map(|number: usize| {
-            let address = if number.is_multiple_of(2) { one.address } else { other.address };
-            let start = start.clone();
-            tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
-                start.wait().await;
-                sign_up(&mut client, ALIKE[number % ALIKE.len()]).await
-            })
-        })
-        .collect();
+    let tries = (0..50).map(|number| request(ALIKE[number % ALIKE.len()])).collect();
     let mut created = 0;
-    for task in tasks {
-        let reply = task.await.expect("no client panics");
+    for reply in at_once(&[one.address, other.address], tries).await {
         match reply.status {
             201 => created += 1,
             _ => assert_eq!((reply.status, reply.body.as_str()), (400, TAKEN)),

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::Barrier;
 use vestibule::app::App;
 use vestibule::clock::Clock;
 use vestibule::contract;
@@ -13,7 +12,7 @@ use vestibule::proof::{Demand, Policy, Proofs};
 use vestibule::user::Password;
 
 use crate::harness::backend::{altcha, script_of_the_guide, wanted};
-use crate::harness::client::{Client, Reply, get, post, with};
+use crate::harness::client::{Client, Reply, at_once, get, post, with};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 use crate::harness::proof::solved;
@@ -83,21 +82,9 @@ async fn k2_64_uses_of_a_proof_on_two_processes_and_a_third_count_once(database:
     };
     let servers = [serve(), serve()];
     let proof = proof(&mut servers[0].connect().await).await;
-    let start = Arc::new(Barrier::new(64));
-    let tries: Vec<_> = (0..64)
-        .map(|number| {
-            let (address, start) = (servers[number % 2].address, start.clone());
-            let request = sign_up(&format!("jane{number}@example.com"), Some(&proof));
-            tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
-                start.wait().await;
-                client.ask(&request).await
-            })
-        })
-        .collect();
+    let tries = (0..64).map(|number| sign_up(&format!("jane{number}@example.com"), Some(&proof))).collect();
     let mut created = 0;
-    for reply in tries {
-        let reply = reply.await.expect("no client panics");
+    for reply in at_once(&[servers[0].address, servers[1].address], tries).await {
         if reply.status == 201 { created += 1 } else { assert_eq!(code(&reply), "proof_spent") }
     }
     drop(servers);

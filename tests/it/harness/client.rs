@@ -1,12 +1,14 @@
 //! A client that writes what it is told, byte for byte, and reads whole replies.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use serde_json::Value;
 use tokio::io::{
     AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, BufReader,
 };
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Barrier;
 
 use super::process::GUARD;
 
@@ -54,6 +56,27 @@ pub(crate) fn with(request: &[u8], header: &str, value: &str) -> Vec<u8> {
 
 pub(crate) fn get(path: &str) -> Vec<u8> {
     format!("GET {path} HTTP/1.1\r\nhost: accounts.example.com\r\n\r\n").into_bytes()
+}
+
+/// Sends each request from a client of its own, all at once, to the servers in turn. The replies are in the order of the requests.
+pub(crate) async fn at_once(servers: &[SocketAddr], requests: Vec<Vec<u8>>) -> Vec<Reply> {
+    let start = Arc::new(Barrier::new(requests.len()));
+    let servers = servers.iter().copied().cycle();
+    let tries: Vec<_> = std::iter::zip(servers, requests)
+        .map(|(server, request)| {
+            let start = start.clone();
+            tokio::spawn(async move {
+                let mut client = Client::connect(server).await;
+                start.wait().await;
+                client.ask(&request).await
+            })
+        })
+        .collect();
+    let mut replies = Vec::new();
+    for reply in tries {
+        replies.push(reply.await.expect("no client panics"));
+    }
+    replies
 }
 
 impl Client {

@@ -1,12 +1,9 @@
 //! One address, many spellings, two processes: one account.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-
-use tokio::sync::Barrier;
 
 use super::{accounts, assert_whole};
-use crate::harness::client::{Client, post};
+use crate::harness::client::{at_once, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
@@ -33,29 +30,20 @@ async fn i7_of_1000_at_once_in_many_spellings_exactly_one_wins(database: &Databa
             .start()
     };
     let (one, other) = (serve(), serve());
-    let start = Arc::new(Barrier::new(1000));
-    let tasks: Vec<_> = (0..1000)
+    let requests = (0..1000)
         .map(|number: usize| {
-            let address = if number.is_multiple_of(2) { one.address } else { other.address };
             let email = format!("{}@{}", LOCALS[number % 5], DOMAINS[number / 5 % 5]);
-            let request = match number % 4 {
+            match number % 4 {
                 0 | 1 => post(
                     "/express/user/register",
                     &format!(r#"{{"firstname":"Zoe","email":"{email}","password":"secret-{number}"}}"#),
                 ),
                 _ => post("/knex/users", &format!(r#"{{"email":"{email}","password":"secret-{number}"}}"#)),
-            };
-            let start = start.clone();
-            tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
-                start.wait().await;
-                client.ask(&request).await
-            })
+            }
         })
         .collect();
     let mut answers: BTreeMap<(u16, String), usize> = BTreeMap::new();
-    for task in tasks {
-        let reply = task.await.expect("no client panics");
+    for reply in at_once(&[one.address, other.address], requests).await {
         let body = if reply.status < 300 { "created".to_owned() } else { reply.body };
         *answers.entry((reply.status, body)).or_default() += 1;
     }

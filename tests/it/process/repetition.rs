@@ -1,12 +1,9 @@
 //! The same request again: it gets the same answer, and there is one account.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-
-use tokio::sync::Barrier;
 
 use super::{accounts, assert_whole, opens};
-use crate::harness::client::{Client, Reply, post};
+use crate::harness::client::{Client, Reply, at_once, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
@@ -141,21 +138,8 @@ async fn twins_on_two_processes_get_one_answer(database: &Database) {
     let serve = || serve(database).with(&["--set", "rates.account=off"]).start();
     let servers = [serve(), serve()];
     let addresses: Vec<SocketAddr> = servers.iter().map(|server| server.address).collect();
-    let start = Arc::new(Barrier::new(24));
-    let twins: Vec<_> = (0..24)
-        .map(|number| {
-            let (address, start) = (addresses[number % 2], start.clone());
-            tokio::spawn(async move {
-                let mut client = Client::connect(address).await;
-                start.wait().await;
-                client.ask(&keyed(PATH, "twins", &jane("supersecret"))).await
-            })
-        })
-        .collect();
-    let mut answers = Vec::new();
-    for twin in twins {
-        answers.push(said(&twin.await.expect("no client panics")));
-    }
+    let twins = vec![keyed(PATH, "twins", &jane("supersecret")); 24];
+    let mut answers: Vec<_> = at_once(&addresses, twins).await.iter().map(said).collect();
     assert_eq!(answers[0].0, 201, "{answers:?}");
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
