@@ -146,8 +146,9 @@ impl<R: Read> Summed<R> {
             return Ok(None);
         }
         // What is looked up must lie inside, whatever the file says.
-        let fits =
-            segment.is_power_of_two() && u64::from(segments) + 2 * u64::from(segment) <= u64::from(length);
+        let fits = segment.is_power_of_two()
+            && segments.is_multiple_of(segment)
+            && u64::from(segments) + 2 * u64::from(segment) <= u64::from(length);
         let empty = BinaryFuse16::try_from_iterator(std::iter::empty()).ok().filter(|_| fits);
         let mut shard = empty.ok_or(FilterError::Damaged)?;
         shard.descriptor.seed = seed;

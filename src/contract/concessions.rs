@@ -9,15 +9,19 @@ const SHORTEST: usize = 15;
 impl Contract {
     /// Whether a rule refuses passwords that attackers try first.
     pub fn refuses_common_passwords(&self) -> bool {
-        self.register.fields.iter().flat_map(|field| &field.rules).any(|rule| rule.uncommon)
+        self.register
+            .fields
+            .iter()
+            .flat_map(|field| &field.rules)
+            .any(|rule| rule.uncommon && rule.condition.is_none())
     }
 
-    /// What its own rules let through, each in a few words; nothing for a contract that concedes nothing.
+    /// What its own rules let through (those apart that hold on a condition), each in a few words; nothing for a contract that concedes nothing.
     pub fn concessions(&self) -> Vec<String> {
         let rules =
             || self.register.fields.iter().filter(|field| field.is_password()).flat_map(|field| &field.rules);
         let mut out = Vec::new();
-        match rules().filter_map(|rule| rule.min_length).max() {
+        match rules().filter(|rule| rule.condition.is_none()).filter_map(|rule| rule.min_length).max() {
             Some(least) if least >= SHORTEST => {}
             Some(least) => out.push(format!("passwords of {least} characters are taken")),
             None => out.push("no shortest password is asked for".to_owned()),

@@ -48,7 +48,7 @@ const HSTS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 const ARRIVAL: Duration = Duration::from_millis(50);
 
 /// When nothing has been going on for so long, a connection rests: hyper's buffers (16 KiB) are given back, until the client
-/// says something. To make them again takes a microsecond or two.
+/// says something. To make them again takes a few microseconds.
 const REST: Duration = Duration::from_millis(20);
 
 /// A request extension: the other end of the connection, which may be a proxy; [`Caller`](super::Caller) is who asks.
@@ -200,7 +200,8 @@ where
             // Empty lines before a request mean nothing (RFC 9112, section 2.2). Anything else should not be there, and must not
             // be read as the beginning of a request.
             let nothing = parts.read_buf.iter().all(|byte| b"\r\n".contains(byte));
-            return nothing.then(|| parts.io.into_inner());
+            let stream = parts.io.into_inner();
+            return (nothing && stream.is_between_messages()).then_some(stream);
         }
     };
     if let Err(error) = end {
@@ -237,6 +238,7 @@ impl Guest {
 
     /// Answers one request of several without looking at it, because there is no room for more.
     pub(super) fn turn_away(self) -> Response {
+        tracing::debug!(peer = %self.peer.0, "request turned away: too many of its connection");
         let detail = "Too many requests are under way at once.";
         let mut response = guarded(problem(StatusCode::SERVICE_UNAVAILABLE, detail), "");
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));

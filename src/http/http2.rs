@@ -66,7 +66,10 @@ where
     let service = service_fn(move |request| {
         let (guest, in_hand) = (guest.clone(), InHand::new(&seen, &place));
         async move {
-            let response = if in_hand.has_room { guest.answer(request).await? } else { guest.turn_away() };
+            let response = match in_hand.room {
+                Some(_) => guest.answer(request).await?,
+                None => guest.turn_away(),
+            };
             Ok::<_, std::convert::Infallible>(response.map(|body| Reply { body, in_hand: in_hand.replies() }))
         }
     });
@@ -124,6 +127,8 @@ struct Now {
     any: bool,
     /// Requests that came and whose replies are not all sent.
     in_hand: usize,
+    /// Whether one of them has the connection's own place.
+    own_taken: bool,
     /// Those of them whose replies have begun.
     replying: usize,
     /// When one of these numbers, or a reply, last moved.
@@ -140,7 +145,7 @@ enum Verdict {
 
 impl Activity {
     fn new() -> Activity {
-        let now = Now { any: false, in_hand: 0, replying: 0, since: Instant::now() };
+        let now = Now { any: false, in_hand: 0, own_taken: false, replying: 0, since: Instant::now() };
         Activity { now: Mutex::new(now), answered: AtomicU64::new(0) }
     }
 
@@ -192,26 +197,29 @@ impl Activity {
 struct InHand {
     activity: Arc<Activity>,
     replying: bool,
-    /// Whether there is a place for it: the connection's own for the first, and one more for each beside it.
-    has_room: bool,
-    _place: Option<Place>,
+    /// Where it is served; `None` when there is no room for it.
+    room: Option<Room>,
+}
+
+/// The connection's own place, or one more for a request beside the one that has it.
+enum Room {
+    Own,
+    Further { _place: Place },
 }
 
 impl InHand {
     fn new(activity: &Arc<Activity>, own: &Place) -> InHand {
-        let mut first = false;
+        let mut own_is_free = false;
         activity.moved(|now| {
             now.any = true;
-            first = now.in_hand == 0;
             now.in_hand += 1;
+            own_is_free = !std::mem::replace(&mut now.own_taken, true);
         });
-        let place = if first { None } else { own.another() };
-        InHand {
-            activity: activity.clone(),
-            replying: false,
-            has_room: first || place.is_some(),
-            _place: place,
-        }
+        let room = match own_is_free {
+            true => Some(Room::Own),
+            false => own.another().map(|place| Room::Further { _place: place }),
+        };
+        InHand { activity: activity.clone(), replying: false, room }
     }
 
     fn replies(mut self) -> InHand {
@@ -225,6 +233,7 @@ impl Drop for InHand {
     fn drop(&mut self) {
         self.activity.moved(|now| {
             now.in_hand -= 1;
+            now.own_taken &= !matches!(self.room, Some(Room::Own));
             now.replying -= usize::from(self.replying);
         });
     }

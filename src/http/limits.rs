@@ -10,8 +10,8 @@ use std::time::Duration;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// How many connections are served at once; a network has at most as many as a sixteenth of what is free. Those above
-    /// it are answered 503 and closed.
+    /// How many connections are served at once, and on HTTP/2 requests beyond the first of a connection; a network has at most as
+    /// many as a sixteenth of what is free. Those above it are answered 503, and connections closed.
     pub connections: usize,
     /// From the accept (first request) or from the first byte (later requests) to the end of a request's head. It
     /// is a total: a client that sends a byte now and then gains nothing. Overrun: the connection is closed.

@@ -73,7 +73,11 @@ pub async fn serve_counted(
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
     let entrance = Arc::new(entrance.into());
     let door = Door {
-        places: Places::new(entrance.limits.connections, entrance.proxies.clone()),
+        places: Places::new(
+            entrance.limits.connections,
+            entrance.proxies.clone(),
+            connections.refused.clone(),
+        ),
         refusals: Refusals::new(connections.refused.clone(), entrance.tls.is_none()),
         open: TaskTracker::new(),
         house: House { router, entrance, signals },
@@ -255,7 +259,7 @@ mod tests {
         );
         let connections = Connections::default();
         let door = Door {
-            places: Places::new(limits.connections, proxies.clone()),
+            places: Places::new(limits.connections, proxies.clone(), connections.refused.clone()),
             refusals: Refusals::new(connections.refused.clone(), true),
             open: TaskTracker::new(),
             house: House {

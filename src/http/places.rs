@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::caller::Proxies;
@@ -16,6 +17,7 @@ pub(super) struct Places(Arc<All>);
 #[derive(Debug)]
 struct All {
     free: Arc<Semaphore>,
+    refused: Counter,
     shares: Shares,
     proxies: Proxies,
 }
@@ -30,10 +32,11 @@ pub(super) struct Place {
 }
 
 impl Places {
-    /// So many free ones. `proxies` speak for others, and may have all of them.
-    pub(super) fn new(number: usize, proxies: Proxies) -> Places {
+    /// So many free ones. `proxies` speak for others, and may have all of them. Further requests for which there is none are
+    /// counted in `refused`.
+    pub(super) fn new(number: usize, proxies: Proxies, refused: Counter) -> Places {
         let free = Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS)));
-        Places(Arc::new(All { free, shares: Shares::default(), proxies }))
+        Places(Arc::new(All { free, refused, shares: Shares::default(), proxies }))
     }
 
     /// A place for who connects from this address; `None` when all are taken, or too many by its network.
@@ -60,7 +63,11 @@ impl Place {
 
     /// One more place for the same client; `None` when all are taken, or too many by its network.
     pub(super) fn another(&self) -> Option<Place> {
-        self.places.take(self.address)
+        let place = self.places.take(self.address);
+        if place.is_none() {
+            self.places.0.refused.inc();
+        }
+        place
     }
 }
 
@@ -70,13 +77,14 @@ mod tests {
 
     #[test]
     fn h1_further_places_count_in_the_share_of_whom_the_first_is_for() {
-        let places = Places::new(64, Proxies::none());
+        let refused = Counter::default();
+        let places = Places::new(64, Proxies::none(), refused.clone());
         let mut first = places.take([127, 0, 0, 1].into()).expect("a free place");
         assert!(first.another().is_some(), "this machine has no share");
         // A proxy has announced somebody: a sixteenth of those that are free then.
         assert!(first.is_for([192, 0, 2, 1].into()));
         let more: Vec<Place> = std::iter::from_fn(|| first.another()).collect();
-        assert_eq!(more.len(), 2);
+        assert_eq!((more.len(), refused.get()), (2, 1));
         assert!(places.take([192, 0, 2, 1].into()).is_none() && places.take([192, 0, 2, 2].into()).is_some());
         drop(more);
         assert!(places.take([192, 0, 2, 1].into()).is_some());

@@ -50,6 +50,11 @@ impl<T> Stream<T> {
         }
     }
 
+    /// Whether what was read so far ends with a whole request, as far as it could be told.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.spoiling.is_none() && self.framing.between_messages()
+    }
+
     /// The transport itself.
     pub(super) fn transport(&mut self) -> &mut T {
         &mut self.io

@@ -176,7 +176,7 @@ impl<'c> Check<'c> {
     /// before it could say why.
     pub(super) fn breached(&mut self, ceiling: Option<Ceiling>) -> Option<Arc<Filter>> {
         let path = self.loaded.config.passwords.breached.as_ref();
-        // What has no length cannot be read either, which is told below.
+        // What cannot be looked at cannot be read either, which is told below; a pipe has no length, and is read.
         let length = path.and_then(|path| fs::metadata(path).ok()).map_or(0, |file| file.len());
         let holds = self.memory(length, ceiling);
         let path = path.filter(|_| holds)?;
@@ -286,8 +286,11 @@ fn every_shipped() -> Vec<Mount> {
 
 /// Whether two contracts in a configuration are one, which may be mounted at several paths.
 fn is_same_file(one: &str, other: &str) -> bool {
-    one == other
-        || fs::canonicalize(one).is_ok_and(|one| fs::canonicalize(other).is_ok_and(|other| one == other))
+    let file = |name: &str| {
+        let shipped = SHIPPED.iter().any(|shipped| shipped.name == name);
+        fs::canonicalize(name).ok().filter(|_| !shipped)
+    };
+    one == other || file(one).is_some_and(|one| file(other) == Some(one))
 }
 
 fn stem(file: &str) -> String {

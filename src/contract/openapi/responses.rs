@@ -69,7 +69,8 @@ fn problem(response: &mut Json, about: &str) {
     let entry = &mut response["content"]["application/problem+json"];
     match entry["schema"].take() {
         Json::Null => *entry = json!({ "schema": plain }),
-        // The contract's own answer is a problem document, too, and says more than this one.
+        own if own == plain => entry["schema"] = plain,
+        // The contract's own answer is a problem document, too, of another shape.
         own => entry["schema"] = json!({ "anyOf": [own, plain] }),
     }
 }

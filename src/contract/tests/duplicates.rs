@@ -74,6 +74,8 @@ fn a_contract_that_hides_duplicates_and_asks_for_good_passwords_concedes_nothing
         ["passwords of 14 characters are taken"]
     );
     assert_eq!(conceded("{ uncommon = true }", "202"), ["no shortest password is asked for"]);
+    let sometimes = "{ min_length = 15, if = \"input.email\" }, { uncommon = true }";
+    assert_eq!(conceded(sometimes, "202"), ["no shortest password is asked for"]);
     assert_eq!(conceded("{ min_length = 15 }", "202"), ["common passwords are taken"]);
     let told = ["whoever asks is told who has an account"];
     assert_eq!(conceded("{ min_length = 15 }, { uncommon = true }", "409"), told);

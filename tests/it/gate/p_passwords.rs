@@ -41,7 +41,7 @@ fn pictures(count: u32) -> String {
 fn p1_what_old_contracts_let_through_is_said_once_at_start() {
     let contracts = "knex,flask,express,mongoose,envelope,standard,knex@/again";
     let server = Vestibule::serve(&Database::sqlite()).with(&["--contract", contracts]).start();
-    let log = server.log_so_far();
+    let log = server.stop().0.err;
     for (name, short) in [
         ("knex", "passwords of 8 characters are taken"),
         ("flask", "no shortest password is asked for"),
