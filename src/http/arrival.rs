@@ -6,8 +6,8 @@ use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
-use super::connection::Peer;
 use super::entrance::Entrance;
+use super::guest::Peer;
 use super::places::Place;
 use super::proxy_protocol::{self, HeaderError};
 use super::tls::{ACME, HTTP_2};

@@ -19,8 +19,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::connection::{Guest, Signals};
 use super::frames::Frames;
+use super::guest::{Guest, Signals};
 use super::limits::Limits;
 use super::linger::Lingering;
 use super::patience::Patience;

@@ -11,8 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::connection::{self, House, Peer, Signals};
+use super::connection::{self, House};
 use super::entrance::Entrance;
+use super::guest::{Peer, Signals};
 use super::handover;
 use super::limits::Limits;
 use super::places::Places;

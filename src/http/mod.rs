@@ -2,14 +2,13 @@
 //! server that strangers talk to needs a limit on everything a stranger can hold: connections, heads, bodies,
 //! idle time, unread replies, and the length of a shutdown.
 //!
-//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with
-//! `places` and their `shares`), `arrival` reads
-//! what stands before HTTP, `connection` runs one of them and lets it `rest`, `caller` says whose requests they are and `host` whom they ask,
-//! `stream` watches its bytes with `framing`, `pace` times the request heads and `body` the bodies (of which `bodies`
-//! bounds what is held). Above that, [`router`]
-//! knows which contract answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log,
-//! `reply` writes the answers, `proof_challenge` asks for proofs of work, `acme_challenge` answers certificate authorities,
-//! and `docs` tells about the contracts. `cross_site` stands before all of them.
+//! In reading order: [`serve`] accepts and counts connections (and turns the surplus away, with `places` and their `shares`),
+//! `arrival` reads what stands before HTTP, `connection` runs one of them with `http1` (which lets it `rest`) or `http2`, for a
+//! `guest`; `caller` says whose requests they are and `host` whom they ask. `stream` watches its bytes with `framing`, `pace` times
+//! the request heads and `body` the bodies (of which `bodies` bounds what is held). Above that, [`router`] knows which contract
+//! answers where (`routes`), `handler` is the five steps of a registration, `line` its line in the log, `reply` writes the answers,
+//! `proof_challenge` asks for proofs of work, `acme_challenge` answers certificate authorities, and `docs` tells about the
+//! contracts. `cross_site` stands before all of them.
 
 mod handover;
 mod listener;
@@ -25,7 +24,9 @@ mod connection;
 mod entrance;
 mod forwarded;
 mod frames;
+mod guest;
 mod host;
+mod http1;
 mod http2;
 mod linger;
 mod proof_challenge;
@@ -55,8 +56,8 @@ pub use acme_challenge::Challenges;
 pub use body::{BodyError, RequestBody, collect};
 pub use caller::{Caller, Proxies};
 pub use certificate::{CertificateError, FileError, read as read_certificate};
-pub use connection::Peer;
 pub use entrance::Entrance;
+pub use guest::Peer;
 pub use limits::Limits;
 pub use listener::{Drained, Ending, serve, serve_counted};
 /// For fuzzing.

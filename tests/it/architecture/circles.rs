@@ -9,21 +9,11 @@ use std::fs;
 
 /// Imports that close a circle and stay: from, to, and why. Most are of one type or function that a part takes from the
 /// file above it, and would be the only inhabitant of a file of its own.
-const STAY: [(&str, &str, &str); 9] = [
+const STAY: [(&str, &str, &str); 7] = [
     ("acme::pauses", "acme", "how long the loop pauses depends on what failed in it"),
     ("audit::writer", "audit", "the writer counts what the record tells of itself"),
     ("cli::look_alikes", "cli::user", "a sub-command of `user` that opens the store as all of them do"),
     ("http::docs", "http", "its routes refuse other methods as the router's own do"),
-    (
-        "http::arrival",
-        "http::connection",
-        "who is at the other end is known, and may change, before a connection is",
-    ),
-    (
-        "http::http2",
-        "http::connection",
-        "HTTP/2 is how a connection goes on once both sides have agreed on it",
-    ),
     ("start::check", "start", "a check can be why there is no start"),
     ("start::secret", "start", "a secret that cannot be kept, too"),
     ("throttle::shared", "throttle", "what all processes count is what one of them would count alone"),
