@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::journal::Journal;
 use crate::harness::client::{Client, Reply};
+use crate::harness::process::GUARD;
 
 /// After an answer that is no success a client waits a moment, as a polite one does.
 const MANNERS: Duration = Duration::from_millis(5);
@@ -49,6 +50,8 @@ pub(super) struct Load {
     pub(super) journal: Journal,
     next: AtomicUsize,
     answers: watch::Sender<usize>,
+    /// Those of them that told of an account.
+    registered: watch::Sender<usize>,
     /// Sent, and neither created nor told to be there.
     open: Mutex<BTreeSet<usize>>,
     /// Sent whole, so that the server's system has it, and not answered.
@@ -61,6 +64,7 @@ impl Load {
             journal: Journal::new(),
             next: AtomicUsize::new(0),
             answers: watch::Sender::new(0),
+            registered: watch::Sender::new(0),
             open: Mutex::default(),
             under_way: Mutex::default(),
         })
@@ -110,6 +114,7 @@ impl Load {
         let id = (status < 300).then(|| reply.json()["id"].as_i64()).flatten();
         self.journal.told(number, status, id).await;
         self.answers.send_modify(|answers| *answers += 1);
+        self.registered.send_modify(|registered| *registered += usize::from(status < 300));
         if status < 300 || status == 409 {
             self.open.lock().expect("nobody panics with it").remove(&number);
         }
@@ -150,10 +155,25 @@ impl Load {
 
     /// Lets some clients sign up until so many more answers have come, and ends with the last of theirs.
     pub(super) async fn run(self: &Arc<Load>, address: SocketAddr, clients: usize, answers: usize) {
+        self.run_until(address, clients, self.more_answers(answers)).await;
+    }
+
+    /// The same until so many more are registered, however many are told to come again before.
+    pub(super) async fn register(self: &Arc<Load>, address: SocketAddr, clients: usize, count: usize) {
+        let mut registered = self.registered.subscribe();
+        let goal = *registered.borrow() + count;
+        let enough = async {
+            let enough = registered.wait_for(|registered| *registered >= goal);
+            tokio::time::timeout(GUARD, enough).await.expect("enough in time").expect("the load is here");
+        };
+        self.run_until(address, clients, enough).await;
+    }
+
+    async fn run_until(self: &Arc<Load>, address: SocketAddr, clients: usize, end: impl Future<Output = ()>) {
         let stop = CancellationToken::new();
         let mut clients = self.clients(address, clients, &stop);
         tokio::select! {
-            () = self.more_answers(answers) => {}
+            () = end => {}
             // Only a connection that broke ends one of them before.
             _ = clients.join_next() => panic!("the server has closed a connection"),
         }

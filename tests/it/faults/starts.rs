@@ -36,7 +36,7 @@ async fn a_first_start_that_is_killed_is_resumed(database: &Database) {
         child.wait().expect("a child ends");
     }
     let server = Orders::on(&url).start();
-    load.run(server.address, 4, 10).await;
+    load.register(server.address, 4, 10).await;
     server.kill();
     assert_migrated_once(&url).await;
     judge(&load.journal, &url).await.assert_innocent();
@@ -52,7 +52,7 @@ async fn several_first_starts_at_once_migrate_once(database: &Database) {
         .collect();
     for server in starting {
         let server = server.await.expect("it starts");
-        load.run(server.address, 4, 10).await;
+        load.register(server.address, 4, 10).await;
     }
     assert_migrated_once(&url).await;
     judge(&load.journal, &url).await.assert_innocent();
