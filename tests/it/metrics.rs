@@ -43,8 +43,12 @@ const FAMILIES: [(&str, &str); 27] = [
 ];
 
 async fn get(address: std::net::SocketAddr, path: &str) -> String {
+    ask(address, "GET", path).await
+}
+
+async fn ask(address: std::net::SocketAddr, method: &str, path: &str) -> String {
     let mut stream = TcpStream::connect(address).await.expect("the admin listener listens");
-    let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+    let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.expect("it reads");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.expect("it answers");
@@ -149,8 +153,11 @@ async fn the_admin_listener_answers_health_and_nothing_else() {
     let (address, stop) = admin_of(&server).await;
     assert!(get(address, "/healthz").await.ends_with("\r\n\r\nok\n"));
     assert!(get(address, "/user/register").await.starts_with("HTTP/1.1 404 "));
-    for path in ["/healthz", "/metrics", "/user/register"] {
-        let reply = get(address, path).await;
+    assert!(ask(address, "PUT", "/metrics").await.starts_with("HTTP/1.1 405 "));
+    for (method, path) in
+        [("GET", "/healthz"), ("GET", "/metrics"), ("GET", "/user/register"), ("PUT", "/metrics")]
+    {
+        let reply = ask(address, method, path).await;
         for guard in
             ["cache-control: no-store", "x-content-type-options: nosniff", "referrer-policy: no-referrer"]
         {
