@@ -16,7 +16,8 @@ impl Contract {
             .any(|rule| rule.uncommon && rule.condition.is_none())
     }
 
-    /// What its own rules let through (those apart that hold on a condition), each in a few words; nothing for a contract that concedes nothing.
+    /// What its own rules let through, each in a few words; nothing for a contract that concedes nothing. A rule that holds on a
+    /// condition asks nothing of everybody, and does not count.
     pub fn concessions(&self) -> Vec<String> {
         let rules =
             || self.register.fields.iter().filter(|field| field.is_password()).flat_map(|field| &field.rules);
