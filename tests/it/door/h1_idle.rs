@@ -58,6 +58,7 @@ async fn h1_idle_ten_thousand_idle_connections_cost_little() {
 #[expect(clippy::print_stdout, reason = "figures are what it is for")]
 async fn h1_idle_slow_clients_hold_nobody_up() {
     const CLIENTS: usize = 1000;
+    // It is the clients who take their time.
     const PAUSE: Duration = Duration::from_secs(1);
     let server = Vestibule::serve(&Database::sqlite()).with(&ROOM).with(&["--contract", "knex"]).start();
     let quiet = p99(&server).await;
