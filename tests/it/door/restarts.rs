@@ -13,14 +13,14 @@ use crate::harness::process::{GUARD, Vestibule};
 use crate::harness::strace::{is_wanted, slow_to_accept};
 
 on_both! {
-    two_processes_on_one_port_lose_nobody
+    f9_two_processes_on_one_port_lose_nobody
 }
 
 fn sign_up(number: usize) -> Vec<u8> {
     post("/users", &format!(r#"{{"email":"user{number}@example.com","password":"a password {number}"}}"#))
 }
 
-async fn two_processes_on_one_port_lose_nobody(database: &Database) {
+async fn f9_two_processes_on_one_port_lose_nobody(database: &Database) {
     const CLIENTS: usize = 8;
     let serve = |listen: &str| {
         Vestibule::new(&["serve", "--listen", listen, "--contract", "knex", "--set", "reuse_port=true"])

@@ -40,7 +40,7 @@ fn cuts() -> Vec<Cut> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cut_around_the_commit_is_never_told_as_a_success_or_as_taken() {
+async fn f6_a_cut_around_the_commit_is_never_told_as_a_success_or_as_taken() {
     let database = Database::create().await;
     let (proxy, url) = proxy(&database).await;
     let (server, load) = (serve(&url).await, Load::new());

@@ -43,7 +43,7 @@ pub(super) fn assert_contracts_busy(reply: &Reply) {
 
 /// Without the right to mount, what follows shows the same with a limit on the size of files.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_full_disk_is_told_in_the_contracts_words_and_heals() {
+async fn f4_a_full_disk_is_told_in_the_contracts_words_and_heals() {
     let Some(disk) = SmallDisk::mount("6m") else { return };
     let url = format!("sqlite://{}", disk.path().join("vestibule.db").display());
     let (server, load) = (Orders::on(&url).start(), Load::new());
@@ -61,7 +61,7 @@ async fn a_full_disk_is_told_in_the_contracts_words_and_heals() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_write_error_is_never_told_as_a_success_and_heals() {
+async fn f4_a_write_error_is_never_told_as_a_success_and_heals() {
     let database = Database::sqlite();
     let url = database.url();
     // A process that ignores the signal for it gets an error instead.

@@ -15,7 +15,7 @@ use crate::harness::small_disk::SmallDisk;
 
 /// The server goes on, and refuses what needs another page.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_room_for_its_tables_is_told_in_the_contracts_words_and_heals() {
+async fn f4_a_server_without_room_for_its_tables_is_told_in_the_contracts_words_and_heals() {
     let Some(disk) = SmallDisk::mount("64m") else { return };
     let cluster = Cluster::with_tables_on(disk.path()).await;
     let url = cluster.url("postgres");
@@ -35,7 +35,7 @@ async fn a_server_without_room_for_its_tables_is_told_in_the_contracts_words_and
 
 /// The server stops itself rather than commit what it cannot log, and cannot start before there is room.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_server_without_room_for_its_log_loses_nothing_and_is_found_again() {
+async fn f4_a_server_without_room_for_its_log_loses_nothing_and_is_found_again() {
     let Some(disk) = SmallDisk::mount("16m") else { return };
     let mut cluster = Cluster::with_log_on(disk.path()).await;
     let url = cluster.url("postgres");

@@ -10,20 +10,20 @@ use crate::harness::client::Client;
 use crate::harness::database::Database;
 
 on_both! {
-    killed_at_random_moments_it_loses_nothing
-    killed_between_any_two_steps_it_loses_nothing
-    a_client_that_hangs_up_between_hash_and_commit_is_registered_whole
+    f1_killed_at_random_moments_it_loses_nothing
+    f3_killed_between_any_two_steps_it_loses_nothing
+    f12_a_client_that_hangs_up_between_hash_and_commit_is_registered_whole
     on_two_servers_an_address_is_registered_once
     control_a_server_that_answers_early_is_found_out
     control_without_its_unique_index_the_database_holds_doubles
 }
 
-async fn killed_at_random_moments_it_loses_nothing(database: &Database) {
+async fn f1_killed_at_random_moments_it_loses_nothing(database: &Database) {
     let (verdict, _) = kill_at_random(&database.url(), 12, &mut Dice::new()).await;
     verdict.assert_innocent();
 }
 
-async fn killed_between_any_two_steps_it_loses_nothing(database: &Database) {
+async fn f3_killed_between_any_two_steps_it_loses_nothing(database: &Database) {
     let url = database.url();
     let load = Load::new();
     let on_postgres = matches!(database, Database::Postgres(_));
@@ -42,7 +42,7 @@ async fn killed_between_any_two_steps_it_loses_nothing(database: &Database) {
     verdict_after(&load, &url, &mut Vec::new()).await.assert_innocent();
 }
 
-async fn a_client_that_hangs_up_between_hash_and_commit_is_registered_whole(database: &Database) {
+async fn f12_a_client_that_hangs_up_between_hash_and_commit_is_registered_whole(database: &Database) {
     let (url, load) = (database.url(), Load::new());
     for place in [Place::Hashed, Place::Sealed] {
         let server = Orders::on(&url).at(place, Deed::Gather(1)).start();

@@ -16,11 +16,11 @@ use crate::harness::database::Database;
 use crate::harness::server::Server;
 
 on_both! {
-    a_server_that_is_held_for_a_moment_answers_everybody
-    a_clock_that_jumps_loses_and_doubles_nobody
+    f11_a_server_that_is_held_for_a_moment_answers_everybody
+    f11_a_clock_that_jumps_loses_and_doubles_nobody
 }
 
-async fn a_server_that_is_held_for_a_moment_answers_everybody(database: &Database) {
+async fn f11_a_server_that_is_held_for_a_moment_answers_everybody(database: &Database) {
     let (url, load, stop) = (database.url(), Load::new(), CancellationToken::new());
     let server = Orders::on(&url).start();
     let clients = load.clients(server.address, 16, &stop);
@@ -39,7 +39,7 @@ async fn a_server_that_is_held_for_a_moment_answers_everybody(database: &Databas
     assert_eq!((verdict.unknown, verdict.refused), (0, 0), "{verdict:?}");
 }
 
-async fn a_clock_that_jumps_loses_and_doubles_nobody(database: &Database) {
+async fn f11_a_clock_that_jumps_loses_and_doubles_nobody(database: &Database) {
     let (url, load) = (database.url(), Load::new());
     let times = ["2026-11-21T12:00:00Z", "2006-01-01T00:00:00Z", "2086-01-01T00:00:00Z"];
     let mut servers = Vec::new();

@@ -56,7 +56,7 @@ pub(super) async fn kill_server(kills: usize) -> (Verdict, Vec<Duration>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
+async fn f6_restarted_and_killed_under_load_it_loses_nothing_and_is_found_again() {
     kill_server(1).await.0.assert_innocent();
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn fail_over(times: usize) -> (Verdict, Vec<Duration>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_synchronous_standby_that_is_promoted_has_everything() {
+async fn f7_a_synchronous_standby_that_is_promoted_has_everything() {
     fail_over(2).await.0.assert_innocent();
 }
 

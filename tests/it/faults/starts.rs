@@ -10,8 +10,8 @@ use super::server::{Faulty, Orders};
 use crate::harness::database::Database;
 
 on_both! {
-    a_first_start_that_is_killed_is_resumed
-    several_first_starts_at_once_migrate_once
+    f10_a_first_start_that_is_killed_is_resumed
+    f10_several_first_starts_at_once_migrate_once
 }
 
 /// How often each migration was applied: as many rows as migrations, when none was twice.
@@ -21,7 +21,7 @@ pub(super) async fn assert_migrated_once(url: &str) {
     assert!(!versions.is_empty() && versions == numbered, "{versions:?}");
 }
 
-async fn a_first_start_that_is_killed_is_resumed(database: &Database) {
+async fn f10_a_first_start_that_is_killed_is_resumed(database: &Database) {
     let (url, load, mut dice) = (database.url(), Load::new(), Dice::new());
     // How long a start takes here, on a database of another name.
     let begun = Instant::now();
@@ -42,7 +42,7 @@ async fn a_first_start_that_is_killed_is_resumed(database: &Database) {
     judge(&load.journal, &url).await.assert_innocent();
 }
 
-async fn several_first_starts_at_once_migrate_once(database: &Database) {
+async fn f10_several_first_starts_at_once_migrate_once(database: &Database) {
     let (url, load) = (database.url(), Load::new());
     let starting: Vec<_> = (0..3)
         .map(|_| {

@@ -20,9 +20,9 @@ use crate::harness::folder::Folder;
 use crate::harness::process::{Server, Vestibule};
 
 on_both! {
-    a_stop_under_load_drops_nothing_that_was_accepted
-    control_a_server_that_is_killed_instead_drops_what_it_accepted
-    control_a_stop_without_a_grace_drops_what_it_accepted
+    f9_a_stop_under_load_drops_nothing_that_was_accepted
+    control_f9_a_server_that_is_killed_instead_drops_what_it_accepted
+    control_f9_a_stop_without_a_grace_drops_what_it_accepted
 }
 
 const CLIENTS: usize = 16;
@@ -145,20 +145,20 @@ impl Stops {
     }
 }
 
-async fn a_stop_under_load_drops_nothing_that_was_accepted(database: &Database) {
+async fn f9_a_stop_under_load_drops_nothing_that_was_accepted(database: &Database) {
     let (stops, verdict) = stop_under_load(database, 4, End::Asked, &mut Dice::new()).await;
     assert!(stops.findings().is_empty(), "{:#?}", stops.findings());
     assert!(stops.accepted > 4, "nobody was under way, so nothing was proved: {stops:?}");
     verdict.assert_innocent();
 }
 
-async fn control_a_server_that_is_killed_instead_drops_what_it_accepted(database: &Database) {
+async fn control_f9_a_server_that_is_killed_instead_drops_what_it_accepted(database: &Database) {
     let (stops, verdict) = stop_under_load(database, 1, End::Killed, &mut Dice::new()).await;
     assert!(!stops.dropped.is_empty() && !stops.disorderly.is_empty(), "it must be found out: {stops:?}");
     verdict.assert_innocent();
 }
 
-async fn control_a_stop_without_a_grace_drops_what_it_accepted(database: &Database) {
+async fn control_f9_a_stop_without_a_grace_drops_what_it_accepted(database: &Database) {
     let (stops, verdict) = stop_under_load(database, 1, End::Hurried, &mut Dice::new()).await;
     assert!(!stops.dropped.is_empty() && !stops.disorderly.is_empty(), "it must be found out: {stops:?}");
     verdict.assert_innocent();

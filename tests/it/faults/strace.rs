@@ -24,13 +24,13 @@ fn tracing(trace: &Path) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_success_is_told_after_the_sync_of_its_row() {
+async fn f2_every_success_is_told_after_the_sync_of_its_row() {
     success_comes_after_the_sync(&[]).await;
 }
 
 /// Shared limits are written without a sync, by the same thread and into the same log.
 #[tokio::test(flavor = "multi_thread")]
-async fn every_success_is_told_after_the_sync_also_with_shared_limits_and_a_record() {
+async fn f2_every_success_is_told_after_the_sync_also_with_shared_limits_and_a_record() {
     success_comes_after_the_sync(&["--set", "rates.shared=true", "--set", "audit.store=true"]).await;
 }
 
@@ -52,7 +52,7 @@ async fn success_comes_after_the_sync(more: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn control_a_success_before_the_sync_is_seen() {
+async fn control_f2_a_success_before_the_sync_is_seen() {
     if !is_wanted() {
         return;
     }

@@ -12,10 +12,10 @@ use crate::harness::process::Vestibule;
 use crate::harness::strace::{is_wanted, killing};
 
 on_both! {
-    an_upgrade_that_is_killed_at_any_moment_is_resumed
-    an_upgrade_that_is_killed_at_every_write_is_resumed
-    several_upgrades_at_once_migrate_once
-    what_an_older_version_asks_goes_on_working
+    f10_an_upgrade_that_is_killed_at_any_moment_is_resumed
+    f10_an_upgrade_that_is_killed_at_every_write_is_resumed
+    f10_several_upgrades_at_once_migrate_once
+    f10_what_an_older_version_asks_goes_on_working
 }
 
 /// A database of the same kind as this one, of an earlier schema.
@@ -53,7 +53,7 @@ async fn assert_serves(database: &Database) {
     assert_eq!(verified.code, Some(0), "{}{}", verified.out, verified.err);
 }
 
-async fn an_upgrade_that_is_killed_at_any_moment_is_resumed(like: &Database) {
+async fn f10_an_upgrade_that_is_killed_at_any_moment_is_resumed(like: &Database) {
     let mut dice = Dice::new();
     for number in older::numbers() {
         // How long such a start takes here.
@@ -73,7 +73,7 @@ async fn an_upgrade_that_is_killed_at_any_moment_is_resumed(like: &Database) {
     }
 }
 
-async fn an_upgrade_that_is_killed_at_every_write_is_resumed(like: &Database) {
+async fn f10_an_upgrade_that_is_killed_at_every_write_is_resumed(like: &Database) {
     if !is_wanted() {
         return;
     }
@@ -95,7 +95,7 @@ async fn an_upgrade_that_is_killed_at_every_write_is_resumed(like: &Database) {
     }
 }
 
-async fn several_upgrades_at_once_migrate_once(like: &Database) {
+async fn f10_several_upgrades_at_once_migrate_once(like: &Database) {
     for number in older::numbers() {
         let (database, before) = older(like, number).await;
         let starting: Vec<_> = (0..3)
@@ -112,7 +112,7 @@ async fn several_upgrades_at_once_migrate_once(like: &Database) {
 }
 
 /// An older program that runs while a newer one migrates goes on with its own statements, which are kept as they were.
-async fn what_an_older_version_asks_goes_on_working(like: &Database) {
+async fn f10_what_an_older_version_asks_goes_on_working(like: &Database) {
     for number in older::numbers() {
         let (database, _) = older(like, number).await;
         let server = Orders::on(&database.url()).start();

@@ -11,7 +11,7 @@ use crate::harness::process::{Ended, Vestibule};
 on_both! {
     a_single_contract_is_a_drop_in
     a_prefix_moves_a_contract
-    a_foreign_database_is_refused_and_left_alone
+    f5_a_foreign_database_is_refused_and_left_alone
     a_unique_value_has_a_length
 }
 
@@ -158,7 +158,7 @@ fn a_database_that_cannot_be_is_told() {
     }
 }
 
-async fn a_foreign_database_is_refused_and_left_alone(database: &Database) {
+async fn f5_a_foreign_database_is_refused_and_left_alone(database: &Database) {
     database.execute("CREATE TABLE users (id integer PRIMARY KEY, shoe_size integer)").await;
     let told = refused(Vestibule::serve(database), 3);
     assert!(told.contains("belongs to another program"), "{told}");

@@ -6,10 +6,10 @@ use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
 on_both! {
-    whoever_leaves_has_a_whole_account_or_none
+    f12_whoever_leaves_has_a_whole_account_or_none
 }
 
-async fn whoever_leaves_has_a_whole_account_or_none(database: &Database) {
+async fn f12_whoever_leaves_has_a_whole_account_or_none(database: &Database) {
     // So many that a queue remains when they leave, on a fast machine too.
     const CLIENTS: usize = 210;
     const LATER: usize = 200;

@@ -8,7 +8,7 @@ use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
 on_both! {
-    the_same_key_gets_the_same_answer_and_one_account
+    f8_the_same_key_gets_the_same_answer_and_one_account
     an_answer_outlives_the_process_that_gave_it
     another_request_under_the_key_is_refused
     a_key_is_good_for_its_contract_and_network_only
@@ -46,7 +46,7 @@ fn said(reply: &Reply) -> (u16, Vec<(String, String)>, String) {
     (reply.status, headers.cloned().collect(), reply.body.clone())
 }
 
-async fn the_same_key_gets_the_same_answer_and_one_account(database: &Database) {
+async fn f8_the_same_key_gets_the_same_answer_and_one_account(database: &Database) {
     let server = serve(database).start();
     let mut client = server.connect().await;
     let first = client.ask(&keyed(PATH, "\"k-1\"", &jane("supersecret"))).await;

@@ -9,7 +9,7 @@ use crate::harness::process::Vestibule;
 use super::{accounts, assert_whole};
 
 on_both! {
-    what_was_accepted_is_answered_before_the_end
+    f9_what_was_accepted_is_answered_before_the_end
     what_has_arrived_counts_as_accepted
     an_idle_server_stops_at_once
     a_stop_takes_no_longer_than_its_grace
@@ -23,7 +23,7 @@ fn serve(database: &Database) -> Vestibule {
     Vestibule::serve(database).with(&["--contract", "knex", "--set", "passwords.deadline=100s"])
 }
 
-async fn what_was_accepted_is_answered_before_the_end(database: &Database) {
+async fn f9_what_was_accepted_is_answered_before_the_end(database: &Database) {
     const CLIENTS: usize = 40;
     let server = serve(database).with(&["--set", "shutdown_grace=100s"]).start();
     let mut clients = Vec::new();

@@ -11,7 +11,7 @@ on_both! {
     a_closed_store_says_so
     every_statement_prepares
     opening_twice_at_once_migrates_once
-    a_newer_schema_is_refused
+    f5_a_newer_schema_is_refused
     a_changed_migration_is_refused
     inspecting_reads_and_never_makes
 }
@@ -73,7 +73,7 @@ async fn opening_twice_at_once_migrates_once(database: &Database) {
     assert_eq!(database.number("SELECT count(*) FROM vestibule_migrations").await, files);
 }
 
-async fn a_newer_schema_is_refused(database: &Database) {
+async fn f5_a_newer_schema_is_refused(database: &Database) {
     database.open().await.close().await;
     let later = "INSERT INTO vestibule_migrations (version, name, applied_on, checksum) \
                  VALUES (9000, 'later', '2030-01-01T00:00:00Z', '1')";

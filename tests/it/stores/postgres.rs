@@ -134,7 +134,7 @@ async fn a_violation_that_is_no_claim_is_never_told_as_taken() {
 }
 
 #[tokio::test]
-async fn a_claim_that_was_given_back_is_tried_again() {
+async fn f8_a_claim_that_was_given_back_is_tried_again() {
     let database = Database::create().await;
     let store = open(&database.url).await.unwrap();
     let given_back = "RAISE EXCEPTION 'x' USING ERRCODE = '23505', CONSTRAINT = 'user_keys_pkey'";

@@ -62,7 +62,7 @@ async fn a_missing_file_is_created_only_where_that_is_wanted() {
 }
 
 #[tokio::test]
-async fn what_is_not_ours_is_refused_untouched() {
+async fn f5_what_is_not_ours_is_refused_untouched() {
     let folder = Folder::new();
     let path = folder.path().join("v.db");
     std::fs::write(&path, "").unwrap();
@@ -86,7 +86,7 @@ async fn what_is_not_ours_is_refused_untouched() {
 }
 
 #[tokio::test]
-async fn damage_is_refused() {
+async fn f5_damage_is_refused() {
     let folder = Folder::new();
     let path = folder.path().join("v.db");
     made(&path).await;
