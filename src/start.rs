@@ -155,11 +155,14 @@ impl<'l> Plan<'l> {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
         let reached_from_here = bound.ip().is_loopback() || bound.ip().is_unspecified();
-        if reached_from_here && config.rates.network.is_some() && config.trusted_proxies.is_empty() {
-            notes.push(
-                "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies"
-                    .to_owned(),
-            );
+        let by_network = [("rates.network", config.rates.network), ("rates.site", config.rates.site)];
+        let by_network: Vec<&str> =
+            by_network.iter().filter(|(_, rate)| rate.is_some()).map(|(name, _)| *name).collect();
+        if reached_from_here && !by_network.is_empty() && config.trusted_proxies.is_empty() {
+            notes.push(format!(
+                "requests from this machine itself are not limited by network ({}): declare a proxy here in trusted_proxies",
+                by_network.join(", ")
+            ));
         }
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;

@@ -175,11 +175,24 @@ fn h5_who_does_not_declare_a_proxy_on_this_machine_is_told_what_to_do() {
         let server = Vestibule::new(&["serve", "--listen", listen]).with(arguments);
         server.on(&Database::sqlite()).start().stop().0.err
     };
-    let note = "requests from this machine itself are not limited by network (rates.network): declare a proxy here in trusted_proxies";
+    let note = |limits| {
+        format!(
+            "requests from this machine itself are not limited by network ({limits}): declare a proxy here in trusted_proxies"
+        )
+    };
     for listen in ["127.0.0.1:0", "0.0.0.0:0"] {
-        assert_eq!(log(listen, &[]).matches(note).count(), 1, "{listen}");
-        for needless in ["trusted_proxies=127.0.0.1", "rates.network=off"] {
-            assert!(!log(listen, &["--set", needless]).contains(note), "{listen} {needless}");
+        for (set, limits) in [
+            ("rates.total=off", "rates.network, rates.site"),
+            ("rates.network=off", "rates.site"),
+            ("rates.site=off", "rates.network"),
+        ] {
+            assert_eq!(log(listen, &["--set", set]).matches(&note(limits)).count(), 1, "{listen} {set}");
+        }
+        for needless in [
+            ["--set", "trusted_proxies=127.0.0.1"].as_slice(),
+            &["--set", "rates.network=off", "--set", "rates.site=off"],
+        ] {
+            assert!(!log(listen, needless).contains("not limited by network"), "{listen} {needless:?}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use h2::client::SendRequest;
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, StatusCode, Uri};
 use tokio::task::JoinHandle;
 
 use super::tls::serving;
@@ -119,6 +119,33 @@ async fn h2_what_names_two_hosts_is_refused_and_the_connection_goes_on() {
         let mut requests = connection.requests.clone().ready().await.expect("ready");
         let (response, _) = requests.send_request(request.expect("a request"), true).expect("sent");
         assert_eq!(response.await.expect("an answer").status(), status, "{host}");
+    }
+}
+
+/// What is about the server, or asks for a tunnel (RFC 9113, section 8.5), is no request to a contract; the tunnel is not made.
+#[tokio::test]
+async fn h2_options_of_everything_and_connect_are_refused_over_http2() {
+    let pair = Pair::new();
+    let database = Database::sqlite();
+    let server = serving(&database, &pair).start();
+    let connection = connect(&server, &pair).await;
+    let everything = Uri::builder().scheme("https").authority("localhost").path_and_query("*").build();
+    for (method, target) in [
+        (Method::OPTIONS, everything.expect("a target")),
+        (Method::CONNECT, Uri::from_static("accounts.example.com:443")),
+    ] {
+        let request = Request::builder().method(&method).uri(target).body(()).expect("a request");
+        let mut requests = connection.requests.clone().ready().await.expect("ready");
+        let (response, mut tunnel) = requests.send_request(request, false).expect("sent");
+        let _ = tunnel.send_data(Bytes::from_static(b"what is behind it?"), true);
+        let (head, mut body) = response.await.expect("an answer").into_parts();
+        assert_eq!(head.status, 404, "{method}");
+        assert_eq!(head.headers["content-type"], "application/problem+json", "{method}");
+        assert_eq!(head.headers["x-content-type-options"], "nosniff", "{method}");
+        while let Some(data) = body.data().await {
+            data.expect("the rest of the answer");
+        }
+        assert_eq!(connection.status(Method::GET, "/healthz", "").await, 200, "{method}");
     }
 }
 
