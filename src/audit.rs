@@ -5,14 +5,13 @@
 //! in the queue is counted and lost. (An account's own event is part of its transaction, and is not lost.)
 
 mod ledger;
+mod overflow;
 mod writer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use prometheus_client::metrics::counter::Counter;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
@@ -24,19 +23,9 @@ use crate::store::{Attempt, Claimed, NameDigest, Store};
 use crate::token;
 use crate::user::{Email, Username};
 use ledger::Ledger;
+pub use overflow::AuditMetrics;
+use overflow::{Overflow, QUEUE};
 use writer::Writer;
-
-/// How many attempts may wait to be written; about a megabyte.
-const QUEUE: usize = 4096;
-
-/// What is counted of the record.
-#[derive(Clone, Debug, Default)]
-pub struct AuditMetrics {
-    /// Requests whose attempts were written, alone or counted together.
-    pub written: Counter,
-    /// Requests whose attempts were lost: the queue was full, or the store refused them.
-    pub dropped: Counter,
-}
 
 /// Where attempts go.
 #[derive(Clone)]
@@ -53,27 +42,6 @@ struct Recorder {
     stop: CancellationToken,
     task: TaskTracker,
     overflow: Overflow,
-}
-
-/// How many attempts have found no room since there was room for the last time.
-#[derive(Clone, Default)]
-struct Overflow(Arc<AtomicU64>);
-
-impl Overflow {
-    /// Counts one; the first is said in the log, and the others are not.
-    fn count(&self) {
-        if self.0.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::error!("attempts are lost: more of them wait to be recorded than there is room for");
-        }
-    }
-
-    /// Says how many there were, now that there is room again.
-    fn end(&self) {
-        match self.0.swap(0, Ordering::Relaxed) {
-            0 => {}
-            lost => tracing::warn!(lost, "there is room again for attempts that wait to be recorded"),
-        }
-    }
 }
 
 impl Audit {

@@ -2,6 +2,7 @@
 
 mod acme;
 mod check;
+mod error;
 pub(crate) mod memory;
 mod names;
 mod secret;
@@ -25,41 +26,10 @@ use crate::store::{DatabaseUrl, OpenError, Opening, Readiness, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use check::Check;
+pub use error::StartError;
 pub use secret::known_secret;
-use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use tokio_util::task::TaskTracker;
-
-/// Why the server does not start. Everything that is wrong with the configuration is told at once.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Mistakes in the configuration and in the contracts that it names, ready to be shown.
-    #[error("{0}")]
-    Refused(String),
-    /// The database.
-    #[error(transparent)]
-    Store(#[from] OpenError),
-    /// The hash pool.
-    #[error(transparent)]
-    Pool(#[from] password::StartError),
-    /// The generated token secret.
-    #[error("{}: the token secret cannot be kept: {source}; set VESTIBULE_TOKEN_SECRET_FILE", path.display())]
-    Secret {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// The folder of the certificates.
-    #[error("{}: no certificates can be kept here: {source}; set `acme.folder`", path.display())]
-    Acme {
-        /// The folder.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
-}
 
 /// A configuration that was found good, with all that it names. Nothing has been opened or made yet.
 #[derive(Debug)]
@@ -140,7 +110,7 @@ impl<'l> Plan<'l> {
         let settings = PoolSettings {
             engine: config.passwords.engine.into(),
             params,
-            workers: workers(config.passwords.workers),
+            workers: password::workers(config.passwords.workers),
             deadline: config.passwords.deadline,
         };
         let passwords = Pool::start_with(settings, peppers)?;
@@ -207,14 +177,6 @@ pub fn contracts(loaded: &Loaded, colour: bool) -> Result<Vec<Arc<Mounted>>, Sta
     let mut check = Check::new(loaded, Problems::default(), colour);
     let contracts = check.contracts();
     check.verdict().map(|()| contracts)
-}
-
-/// One worker per core unless told otherwise.
-pub fn workers(configured: usize) -> usize {
-    match configured {
-        0 => std::thread::available_parallelism().map_or(1, usize::from),
-        n => n,
-    }
 }
 
 fn secrets(config: &Config) -> Secrets {

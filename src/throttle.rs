@@ -5,10 +5,13 @@
 //! count together, through the store.
 
 mod bucket;
+mod counted;
+mod limit;
 mod shared;
 mod table;
 
 pub use bucket::{Bucket, Micros};
+pub use limit::{Limit, Throttled};
 pub use shared::Tries;
 
 use crate::clock::Clock;
@@ -16,6 +19,7 @@ use crate::config::{Rate, Rates};
 use crate::network::Network;
 use crate::store::{Store, StoreError, Taken};
 use crate::user::Key;
+use counted::{Counted, Subject};
 use shared::{Shared, Try};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -23,48 +27,6 @@ use table::{Asked, Refused, Table};
 
 /// What a client is told to wait when there is no room to remember it.
 const FULL: Duration = Duration::from_secs(60);
-
-/// What is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Limit {
-    /// One IPv4 address, or an IPv6 /64: what one subscriber has.
-    Network,
-    /// An IPv6 /48: what one site has (RFC 6177).
-    Site,
-    /// One e-mail address or user name, whoever sends it.
-    Account,
-    /// Everybody together.
-    Total,
-}
-
-impl Limit {
-    /// All of them, in the order in which they are asked.
-    pub const ALL: [Limit; 4] = [Limit::Network, Limit::Site, Limit::Total, Limit::Account];
-
-    /// Its name in the configuration, in headers and in metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Limit::Network => "network",
-            Limit::Site => "site",
-            Limit::Account => "account",
-            Limit::Total => "total",
-        }
-    }
-}
-
-/// A try that came too soon.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("too many tries ({}), the next one in {retry_after:?}", .limit.name())]
-pub struct Throttled {
-    /// The limit that was reached.
-    pub limit: Limit,
-    /// How many tries it lets in at once.
-    pub quota: u32,
-    /// How long it takes until as many are let in again.
-    pub window: Duration,
-    /// When a try makes sense.
-    pub retry_after: Duration,
-}
 
 /// Why a try is not let in where the processes count together.
 #[derive(Debug, thiserror::Error)]
@@ -91,32 +53,6 @@ struct Count {
     rate: Rate,
     bucket: Bucket,
     table: Table,
-}
-
-/// What is counted, and for which contract.
-#[derive(Hash)]
-struct Counted<'a> {
-    limit: Limit,
-    contract: &'a str,
-    subject: Subject<'a>,
-}
-
-#[derive(Hash)]
-enum Subject<'a> {
-    Network(Network),
-    Name(&'a Key),
-    Everybody,
-}
-
-impl Subject<'_> {
-    /// A kind and a value.
-    fn texts(&self) -> (String, String) {
-        match self {
-            Subject::Network(network) => (String::new(), network.to_string()),
-            Subject::Name(key) => (key.kind.clone(), key.value.clone()),
-            Subject::Everybody => (String::new(), String::new()),
-        }
-    }
 }
 
 impl Throttle {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::AcmeFailure;
+use super::failure::AcmeFailure;
 
 /// An authority that cannot be reached may be back in a moment.
 const UNREACHABLE: Duration = Duration::from_secs(2);

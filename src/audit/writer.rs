@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::ledger::{Ledger, MINUTE};
-use super::{AuditMetrics, Overflow, QUEUE};
+use super::overflow::{AuditMetrics, Overflow, QUEUE};
 use crate::store::{Attempt, Store};
 
 /// The most rows of one write.

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
-use super::user::open;
+use super::open_store::open_store;
 use super::{Caller, Failure, StoreArgs};
 use crate::store::{BackupError, Copied, DatabaseUrl, Store};
 
@@ -48,7 +48,7 @@ pub(super) fn backup(args: BackupArgs, caller: &Caller) -> anyhow::Result<ExitCo
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let copied = runtime.block_on(async {
-        let store = open(&loaded).await?;
+        let store = open_store(&loaded).await?;
         let copied = store.backup(&args.file).await.map_err(failed)?;
         store.close().await;
         anyhow::Ok(copied)

@@ -9,8 +9,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
+use super::open_store::open_store;
 use super::terminal::{json_line, printable};
-use super::user::open;
 use super::{Caller, Failure, StoreArgs};
 use crate::store::{Event, Events, Store};
 
@@ -60,7 +60,7 @@ pub(super) fn run(args: EventsArgs, caller: &Caller) -> anyhow::Result<ExitCode>
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
-        let store = open(&loaded).await?;
+        let store = open_store(&loaded).await?;
         tail(&args, &store).await?;
         store.close().await;
         Ok(ExitCode::SUCCESS)

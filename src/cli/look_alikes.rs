@@ -6,8 +6,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Args;
 
+use super::open_store::open_store;
 use super::terminal::printable;
-use super::user::open;
 use super::{Caller, Failure, StoreArgs};
 use crate::names::claims;
 use crate::store::Store;
@@ -38,7 +38,7 @@ pub(super) fn run(args: LookAlikesArgs, caller: &Caller) -> anyhow::Result<ExitC
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     runtime.block_on(async {
-        let store = open(&loaded).await?;
+        let store = open_store(&loaded).await?;
         let alike = all(&store, args.after).await?;
         store.close().await;
         Ok(if alike { ExitCode::from(1) } else { ExitCode::SUCCESS })

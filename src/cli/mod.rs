@@ -15,6 +15,7 @@ pub mod log;
 mod look_alikes;
 mod man;
 mod open_files;
+mod open_store;
 mod outcome;
 mod pepper;
 mod serve;

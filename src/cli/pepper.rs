@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::user::open;
+use super::open_store::open_store;
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::password::{KeyId, Peppers, pepper};
@@ -87,7 +87,7 @@ fn usage(args: UsageArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     let used = runtime.block_on(async {
-        let store = open(&loaded).await?;
+        let store = open_store(&loaded).await?;
         let used = store.key_ids().await.map_err(Failure::unavailable)?;
         store.close().await;
         anyhow::Ok(used)

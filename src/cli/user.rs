@@ -9,12 +9,13 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::look_alikes::{self, LookAlikesArgs};
+use super::open_store::open_store;
 use super::terminal::{json_line, json_lines, printable};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::password::{Params, Peppers, Pool, PoolSettings};
-use crate::store::{DatabaseUrl, Opening, Store, Who};
+use crate::store::{Store, Who};
 use crate::user::{Email, Key, Password, User, Username};
 use crate::verify::{self, Verified};
 
@@ -108,13 +109,8 @@ pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     }
 }
 
-pub(super) async fn open(loaded: &Loaded) -> anyhow::Result<Store> {
-    let url = DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)?;
-    Store::open(&url, Opening::Inspect).await.map_err(Failure::unavailable)
-}
-
 async fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open(loaded).await?;
+    let store = open_store(loaded).await?;
     let users = store.list(args.after, args.limit).await.map_err(Failure::unavailable)?;
     store.close().await;
     let mut out = std::io::stdout().lock();
@@ -148,7 +144,7 @@ fn full_name(user: &User) -> String {
 }
 
 async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open(loaded).await?;
+    let store = open_store(loaded).await?;
     let found = find(&store, &args.who).await?;
     store.close().await;
     let Some(user) = found else { return nobody(&args.who) };
@@ -167,7 +163,7 @@ async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
 }
 
 async fn verify_password(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open(loaded).await?;
+    let store = open_store(loaded).await?;
     let found = find(&store, &args.who).await?;
     let Some(user) = found else { return nobody(&args.who) };
     let pool = pool(&loaded.config.passwords)?;

@@ -4,6 +4,7 @@
 //! would not let it. All links are relative, so that it works wherever the router is mounted.
 
 use super::handler::Server;
+use super::other_method::other_method;
 use crate::app::App;
 use crate::contract::{Endpoint, openapi};
 use crate::token::digest;
@@ -45,7 +46,7 @@ pub(super) fn routes(app: &Arc<App>) -> Router<Arc<Server>> {
             async move { asset.answer(&headers) }
         };
         // A contract may be mounted at the same path; it answers to POST.
-        router.route(path, get(answer).fallback(super::other_method))
+        router.route(path, get(answer).fallback(other_method))
     })
 }
 

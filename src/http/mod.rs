@@ -48,6 +48,7 @@ mod cross_site;
 mod docs;
 mod handler;
 mod line;
+mod other_method;
 mod redirect;
 mod reply;
 mod routes;
@@ -68,13 +69,14 @@ pub use reply::whole;
 pub use routes::{Collision, Routes};
 pub use tls::Tls;
 
+use self::other_method::other_method;
 use crate::app::App;
-use axum::extract::{Request, State};
+use axum::extract::State;
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::StatusCode;
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::CONTENT_TYPE;
 use std::sync::Arc;
 
 /// The server as a router: the contracts of `app`, `GET /healthz` (the process serves) and `GET /readyz` (the store
@@ -134,13 +136,4 @@ async fn readiness(app: &App) -> Response {
 
 fn told(status: StatusCode, text: &'static str) -> Response {
     reply::guarded((status, text).into_response(), "")
-}
-
-/// A contract may be mounted at the same path; it answers to POST.
-async fn other_method(State(server): State<Arc<handler::Server>>, request: Request) -> Response {
-    if !server.routes.at(request.uri().path(), request.uri().query()).is_empty() {
-        return handler::answer(State(server), request).await;
-    }
-    let refusal = reply::problem(StatusCode::METHOD_NOT_ALLOWED, "This method is not allowed here.");
-    reply::guarded(([(ALLOW, "GET,HEAD")], refusal).into_response(), "")
 }

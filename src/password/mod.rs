@@ -27,7 +27,7 @@ pub use metrics::PoolMetrics;
 pub use params::{Params, ParamsError};
 pub use pepper::{KeyId, PepperError, Peppers};
 pub use phc::{Phc, PhcError};
-pub use pool::{Place, Pool, PoolSettings, Report};
+pub use pool::{Place, Pool, PoolSettings, Report, workers};
 pub use presence::{Claim, Presence};
 pub use queue::Source;
 pub use self_test::SelfTestError;

@@ -33,6 +33,14 @@ pub struct PoolSettings {
     pub deadline: Duration,
 }
 
+/// One worker per core unless told otherwise.
+pub fn workers(configured: usize) -> usize {
+    match configured {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        n => n,
+    }
+}
+
 /// Worker threads that compute Argon2id, behind a queue that is bounded by time.
 ///
 /// Whatever is asked of it, it computes at most `workers` hashes at once and keeps `workers` x `memory_kib` of memory;

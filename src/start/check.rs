@@ -1,14 +1,14 @@
 //! Everything that can be judged before a socket or a database is opened.
 
+use super::error::StartError;
 use super::memory::{Ceiling, Need, Verdict};
-use super::{StartError, workers};
 use crate::acme::Acme;
 use crate::app::Mounted;
 use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes, Tls};
-use crate::password::{Params, Peppers};
+use crate::password::{Params, Peppers, workers};
 use crate::proof::Demand;
 use crate::store::DatabaseUrl;
 use std::fs;

@@ -1,6 +1,6 @@
 //! The key that signs tokens when nobody gave one.
 
-use super::StartError;
+use super::error::StartError;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::DatabaseUrl;

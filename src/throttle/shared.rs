@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aws_lc_rs::hmac;
 
 use super::bucket::Bucket;
-use super::{Counted, Limit};
+use super::counted::Counted;
+use super::limit::Limit;
 use crate::store::{Store, StoreError, Take, Taken};
 use crate::token;
 

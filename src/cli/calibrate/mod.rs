@@ -11,8 +11,8 @@ use clap::Args;
 
 use super::{Caller, Failure};
 use crate::config;
-use crate::password::{Engine, measure};
-use crate::start::{memory, workers};
+use crate::password::{Engine, measure, workers};
+use crate::start::memory;
 use study::{Point, Wish};
 
 /// Measure this machine and propose what a password hash should cost
