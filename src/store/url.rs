@@ -8,10 +8,12 @@
 //! | `postgres://..`, `postgresql://..` | a server, with libpq's parameters as far as tokio-postgres knows them |
 //!
 //! `sslmode`: `disable` never encrypts. `require`, `verify-ca` and `verify-full` all encrypt and check certificate and
-//! host name against the system's certificates (stricter than libpq, whose `require` checks nothing). `prefer`, the
-//! default, does so when the server offers TLS, and sends plain text over a Unix socket and to this very machine.
+//! host name against the system's certificates (stricter than libpq, whose `require` checks nothing). Without it, that is
+//! done to every other machine, and plain text is sent over a Unix socket and to this very machine. `prefer` takes plain
+//! text from another machine, too, when that says that it knows no TLS: whoever stands between can say so.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use tokio_postgres::config::{Host, SslMode};
@@ -115,15 +117,21 @@ fn postgres(text: &str) -> Result<PostgresServer, UrlError> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(UrlError::NoHost);
     }
-    let tls = match config.get_ssl_mode() {
-        SslMode::Disable => false,
-        SslMode::Prefer => !config.get_hosts().iter().all(is_this_machine),
-        _ => true,
+    let said = text
+        .split_once('?')
+        .is_some_and(|(_, options)| options.split('&').any(|o| o.starts_with("sslmode=")));
+    let mode = match config.get_ssl_mode() {
+        SslMode::Prefer if stays_here(&config) => SslMode::Disable,
+        SslMode::Prefer if !said => SslMode::Require,
+        mode => mode,
     };
-    if !tls {
-        config.ssl_mode(SslMode::Disable);
-    }
-    Ok(PostgresServer { config, tls })
+    config.ssl_mode(mode);
+    Ok(PostgresServer { config, tls: mode != SslMode::Disable })
+}
+
+/// Whether nothing that is sent leaves this machine. An address (`hostaddr`) takes the place of its host's.
+fn stays_here(config: &tokio_postgres::Config) -> bool {
+    config.get_hosts().iter().all(is_this_machine) && config.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 /// tokio-postgres knows only `require`, and leaves to the TLS connector what is verified: ours verifies all.
@@ -150,7 +158,7 @@ fn refused(error: tokio_postgres::Error) -> UrlError {
 fn is_this_machine(host: &Host) -> bool {
     match host {
         Host::Tcp(name) => {
-            name == "localhost" || name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+            name == "localhost" || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
         }
         Host::Unix(_) => true,
     }
@@ -202,11 +210,12 @@ mod tests {
         }
     }
 
-    fn tls(text: &str) -> bool {
-        match DatabaseUrl::parse(text).expect(text).0 {
-            Target::Postgres(server) => server.tls,
-            Target::Sqlite(_) => panic!("{text} is a server"),
-        }
+    fn mode(text: &str) -> SslMode {
+        let Target::Postgres(server) = DatabaseUrl::parse(text).expect(text).0 else {
+            panic!("{text} is a server")
+        };
+        assert_eq!(server.tls, server.config.get_ssl_mode() != SslMode::Disable, "{text}");
+        server.config.get_ssl_mode()
     }
 
     #[test]
@@ -239,15 +248,30 @@ mod tests {
     }
 
     #[test]
-    fn tls_is_off_only_when_said_or_on_this_machine() {
-        assert!(!tls("postgres://u@localhost/v"));
-        assert!(!tls("postgres://u@127.0.0.1/v"));
-        assert!(!tls("postgres://u@%2Frun%2Fpostgresql/v"));
-        assert!(!tls("postgres://u@db.example/v?sslmode=disable"));
-        assert!(tls("postgres://u@db.example/v"));
-        assert!(tls("postgres://u@localhost,db.example/v"));
-        assert!(tls("postgres://u@localhost/v?sslmode=require"));
-        assert!(tls("postgres://u@localhost/v?sslmode=verify-full&application_name=x"));
+    fn plain_text_goes_to_another_machine_only_when_that_is_written_out() {
+        for here in [
+            "u@localhost/v",
+            "u@127.0.0.1/v",
+            "u@[::1]/v?sslmode=prefer",
+            "u@%2Frun%2Fpostgresql/v",
+            "u@localhost/v?hostaddr=127.0.0.1",
+        ] {
+            assert_eq!(mode(&format!("postgres://{here}")), SslMode::Disable, "{here}");
+        }
+        for elsewhere in [
+            "u@db.example/v",
+            "u@localhost,db.example/v",
+            "u@10.0.0.5/v",
+            "u@localhost/v?hostaddr=10.0.0.5",
+            "u@/v?hostaddr=10.0.0.5",
+            "u@db.example/v?hostaddr=127.0.0.1",
+            "u@localhost/v?sslmode=require",
+            "u@localhost/v?sslmode=verify-full&application_name=x",
+        ] {
+            assert_eq!(mode(&format!("postgres://{elsewhere}")), SslMode::Require, "{elsewhere}");
+        }
+        assert_eq!(mode("postgres://u@db.example/v?sslmode=disable"), SslMode::Disable);
+        assert_eq!(mode("postgres://u@db.example/v?sslmode=prefer"), SslMode::Prefer);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! What `serve` serves by its flags, and what it refuses to start with.
 
+use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
+use std::thread;
 
 use super::user;
 use crate::harness::client::post;
@@ -164,6 +166,32 @@ async fn f5_a_foreign_database_is_refused_and_left_alone(database: &Database) {
     assert!(told.contains("belongs to another program"), "{told}");
     assert_eq!(user(database, &["list"], "").code, Some(3));
     assert_eq!(database.number("SELECT count(shoe_size) FROM users").await, 0, "it is as it was");
+}
+
+/// Whoever stands between could be who answers that there is no TLS.
+#[test]
+fn a_database_elsewhere_that_knows_no_tls_is_sent_nothing() {
+    let asked = |options: &str| {
+        let server = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = server.local_addr().expect("an address").port();
+        let behind = thread::spawn(move || {
+            let (mut client, _) = server.accept().expect("a connection");
+            client.read_exact(&mut [0; 8]).expect("the question for TLS");
+            client.write_all(b"N").expect("an answer");
+            let mut behind = [0; 256];
+            let length = client.read(&mut behind).expect("what follows, or the end");
+            String::from_utf8_lossy(&behind[..length]).into_owned()
+        });
+        let url =
+            format!("postgres://somebody:s3cret@db.example:{port}/accounts?hostaddr=127.0.0.1{options}");
+        let told = refused(Vestibule::new(&["user", "list", "--database", &url]), 3);
+        (behind.join().expect("no panic"), told)
+    };
+    let (behind, told) = asked("");
+    assert_eq!(behind, "");
+    assert!(told.contains("does not support TLS") && told.contains("sslmode=disable"), "{told}");
+    // The control.
+    assert!(asked("&sslmode=prefer").0.contains("somebody"));
 }
 
 /// A value that is declared unique is a name, not a novel; the store's index could not hold it.
