@@ -80,7 +80,8 @@ pub const REGISTER: &[Word] = &[
         "path",
         Kind::Text,
         "required",
-        "The exact path. A query string (`/api/?action=registration`) is part of the match. The method is POST.",
+        "The exact path, with or without a slash at its end unless another contract has that one. A query string \
+         (`/api/?action=registration`) is part of the match. The method is POST.",
     ),
     word(
         "accepts",
@@ -128,7 +129,8 @@ pub const REGISTER: &[Word] = &[
         "{}",
         "What a rule says unless it says so itself, by demand: the framework's message catalogue, written once. Two \
          demands are the server's own: `unknown`, and `meaning`, which a value breaks that passed every rule and yet \
-         is not what `into` says (a user name with a space, a text with NUL).",
+         is not what `into` says (a user name with a space, a text with NUL); of an e-mail address, and of a field with \
+         a `format`, that is a broken `format`.",
     ),
     word(
         "tokens",
@@ -194,9 +196,9 @@ pub const RULE: &[Word] = &[
         "min_length",
         Kind::Integer,
         "",
-        "At least so many code points; of a password after normalisation (NFC).",
+        "At least so many code points, of a password after normalisation (NFC); of a list, items.",
     ),
-    word("max_length", Kind::Integer, "", "At most so many code points."),
+    word("max_length", Kind::Integer, "", "At most so many code points; of a list, items."),
     word(
         "pattern",
         Kind::TextOrTexts,
@@ -337,7 +339,7 @@ pub const REPLY: &[Word] = &[
         "body",
         Kind::Template,
         "by outcome",
-        "`\"\"` is an empty answer. JSON by default; under `text/html` values are HTML-escaped, elsewhere plain.",
+        "`\"\"` is an empty answer. JSON by default; under the types of HTML and XML values are escaped for it, elsewhere plain.",
     ),
 ];
 
