@@ -3,6 +3,7 @@
 use super::body::{self, Malformed, Media};
 use super::circumstances::Circumstances;
 use super::clean::cleaned;
+use super::field::Field;
 use super::fields::Fields;
 use super::json_type::JsonType;
 use super::operation::{Contract, Operation};
@@ -23,24 +24,37 @@ impl Contract {
         self.register.query.iter().all(|(name, value)| given(name, value))
     }
 
-    /// The media type as which a body is read: named, or the first of `accepts` when none is named.
+    /// The media type as which a body is read: named, once, or the first of `accepts` when none is named.
     pub fn media(&self, headers: &HeaderMap) -> Option<Media> {
         let accepts = &self.register.accepts;
-        match headers.get(http::header::CONTENT_TYPE) {
-            None => accepts.first().copied(),
-            Some(value) => Media::of(value.to_str().ok()?).filter(|media| accepts.contains(media)),
+        let mut named = headers.get_all(http::header::CONTENT_TYPE).iter();
+        match (named.next(), named.next()) {
+            (None, _) => accepts.first().copied(),
+            (Some(value), None) => Media::of(value.to_str().ok()?).filter(|media| accepts.contains(media)),
+            (Some(_), Some(_)) => None,
         }
     }
 
     /// Reads a request and runs every rule that needs no store.
     pub async fn decode(&self, request: Request<'_>, now: &Circumstances) -> Result<Fields, Refusal> {
         let (media, body) = self.body(request).await?;
+        let twofold = self.register.fields.iter().find(|field| request.is_twofold(&field.from));
+        if let Some(Field { from, .. }) = twofold {
+            let reason = format!("{from} stands twice");
+            return Err(Refusal { reason, ..Refusal::plain(Outcome::Malformed) });
+        }
         let fields = cleaned(&self.register, read(&self.register, request, body, media), now);
         let errors = rules::check(&self.register, &fields, now, None);
         match errors.first() {
             None => Ok(fields),
             Some(first) => Err(rules::refuse(first.outcome.clone(), errors, fields)),
         }
+    }
+
+    /// What stands in each field, in the contract's order, uncleaned and unjudged; `None` when the body cannot be read.
+    pub(crate) async fn values(&self, request: Request<'_>) -> Option<Vec<Option<Json>>> {
+        let (media, body) = self.body(request).await.ok()?;
+        Some(read(&self.register, request, body, media).inputs)
     }
 
     /// The first step of [`Contract::decode`]: the body as a tree.

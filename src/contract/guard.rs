@@ -1,5 +1,7 @@
 //! Names that say by themselves that a value is not the client's to set, or not ours to show.
 
+use serde_json::Value as Json;
+
 /// What only the server sets: privileges, states of an account, its times. Compared without case and punctuation, so
 /// that `isAdmin`, `is-admin` and `IS_ADMIN` are one.
 const PRIVILEGES: [&str; 38] = [
@@ -46,6 +48,25 @@ const PRIVILEGES: [&str; 38] = [
 /// Whether a value of this name belongs to the server.
 pub(super) fn is_privilege(name: &str) -> bool {
     PRIVILEGES.contains(&plain(name).as_str())
+}
+
+/// What may be kept of a value that the contract does not know: at no depth a privilege, a password, or a copy of `password`.
+/// Objects and lists lose what may not be kept; `None` when nothing may.
+pub(super) fn harmless(name: &str, value: &Json, password: Option<&str>) -> Option<Json> {
+    if is_privilege(name) || is_password(name) {
+        return None;
+    }
+    match value {
+        Json::String(text) if Some(text.as_str()) == password => None,
+        Json::Array(items) => Some(items.iter().filter_map(|item| harmless("", item, password)).collect()),
+        Json::Object(members) => {
+            let kept = members
+                .iter()
+                .filter_map(|(name, value)| Some((name.clone(), harmless(name, value, password)?)));
+            Some(Json::Object(kept.collect()))
+        }
+        other => Some(other.clone()),
+    }
 }
 
 /// Whether a value of this name is most likely a password: `confirmPassword`, `pwd2`, `repeat_pass`; not `passport`.

@@ -17,6 +17,19 @@ pub struct Request<'r> {
 }
 
 impl Request<'_> {
+    /// Whether more than one value stands at a place that is a parameter or a header: readers disagree about which counts. (Of
+    /// cookies of one name browsers send several on purpose, that of the nearest path first; RFC 6265, section 5.4.)
+    pub(super) fn is_twofold(&self, place: &Place) -> bool {
+        match place {
+            Place::Query(name) => {
+                let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
+                pairs.filter(|(key, _)| key == name).nth(1).is_some()
+            }
+            Place::Header(name) => self.headers.get_all(name).iter().nth(1).is_some(),
+            Place::Body(_) | Place::Cookie(_) => false,
+        }
+    }
+
     /// What stands at a place, unless that lies in the body.
     pub(super) fn beside_body(&self, place: &Place) -> Option<Json> {
         match place {

@@ -6,7 +6,7 @@ use super::guard;
 use super::operation::{Contract, Unknown};
 use super::request::Request;
 use crate::user::{Meaning, Submitted};
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Number, Value as Json};
 use zeroize::{Zeroize as _, Zeroizing};
 
 impl Contract {
@@ -29,19 +29,13 @@ impl Contract {
             }
         }
         if self.register.unknown == Unknown::Keep {
-            let kept = unknown_members(&self.register, &fields.body)
-                .filter(|(key, value)| self.may_keep(key, value, out.password.as_deref()));
-            for (key, value) in kept {
-                out.extra.entry(key).or_insert_with(|| value.clone());
+            for (key, value) in unknown_members(&self.register, &fields.body) {
+                if let Some(value) = guard::harmless(key, value, out.password.as_deref()) {
+                    out.extra.entry(key).or_insert(value);
+                }
             }
         }
         out
-    }
-
-    /// Neither a privilege nor a password is kept under a name that the contract does not know.
-    fn may_keep(&self, key: &str, value: &Json, password: Option<&str>) -> bool {
-        let copy = value.is_string() && value.as_str() == password;
-        !copy && !guard::is_privilege(key) && !guard::is_password(key)
     }
 
     /// The unique claims that these fields will make: kinds and values, for an early look-up. Only values whose
@@ -56,6 +50,7 @@ impl Contract {
                 let value = match input.as_ref()? {
                     Json::Null => return None,
                     Json::String(text) => text.clone(),
+                    Json::Number(number) => decimal(number),
                     other => other.to_string(),
                 };
                 Some((field.into.as_ref()?.to_string(), value))
@@ -94,6 +89,17 @@ impl Contract {
         let elsewhere = elsewhere.map(|field| request.beside_body(&field.from).unwrap_or_default());
         let elsewhere: Json = elsewhere.collect();
         Zeroizing::new(format!("{}{elsewhere}", fields.body))
+    }
+}
+
+/// One text for each number, however it is written: 5 and 5.0 are one (JSON Schema 2020-12, section 6.3 of its core).
+fn decimal(number: &Number) -> String {
+    match number
+        .as_f64()
+        .filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 2_f64.powi(63))
+    {
+        Some(whole) => (whole as i64).to_string(),
+        None => number.to_string(),
     }
 }
 

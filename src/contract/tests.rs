@@ -247,13 +247,63 @@ fn unknown_members_that_are_kept_are_no_privileges_and_no_passwords() {
     let body = json!({
         "email": "a@b.co", "password": "hunter22", "role": "admin", "isAdmin": true, "emailVerified": true,
         "confirmPassword": "hunter23", "again": "hunter22", "phone": "+1",
+        "form": { "password": "hunter22", "isAdmin": true, "size": "L", "copies": ["hunter22", { "pwd": 1, "x": [] }, "ok"] },
     });
     let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
     let request = Request { query: None, headers: &headers, body: &body };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let fields = runtime.block_on(contract.decode(request, &circumstances())).unwrap();
     let extra = contract.submitted(&fields).extra.clone();
-    assert_eq!(Json::Object(extra), json!({ "phone": "+1" }));
+    let form = json!({ "size": "L", "copies": [{ "x": [] }, "ok"] });
+    assert_eq!(Json::Object(extra), json!({ "phone": "+1", "form": form }));
+}
+
+#[test]
+fn a_number_is_one_value_however_it_is_written() {
+    let field =
+        r#"{ name = "member", into = "extra.member", rules = [{ type = "number" }, { unique = true }] },"#;
+    let contract = loaded(&text("", field, REPLIES));
+    let claimed = |number: &str| {
+        let body = format!(r#"{{"email":"a@b.co","password":"hunter22","member":{number}}}"#);
+        let (headers, body) = (HeaderMap::new(), Bytes::from(body));
+        let request = Request { query: None, headers: &headers, body: &body };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let fields = runtime.block_on(contract.decode(request, &circumstances())).unwrap();
+        contract.unique_extras(&fields).remove(0).1
+    };
+    for same in
+        [["5", "5.0", "5e0"], ["0", "-0", "-0.0"], ["-7", "-7.0", "-70e-1"], ["1e300", "10e299", "1.0e300"]]
+    {
+        let [one, other, third] = same.map(claimed);
+        assert!(one == other && one == third, "{same:?}: {one} {other} {third}");
+    }
+    assert_eq!(["5", "5.5", "50"].map(claimed), ["5", "5.5", "50"]);
+}
+
+#[test]
+fn what_stands_twice_beside_the_body_is_malformed() {
+    let fields = r#"{ name = "invite", from = "query:invite" }, { name = "key", from = "header:X-Key" }, { name = "c", from = "cookie:c" },"#;
+    let contract = loaded(&text("", fields, REPLIES));
+    let read = |query: &str, pairs: &[(&'static str, &'static str)]| {
+        let mut headers = HeaderMap::new();
+        for (name, value) in pairs {
+            headers.append(*name, http::HeaderValue::from_static(value));
+        }
+        let body = Bytes::from_static(br#"{"email":"a@b.co","password":"hunter22"}"#);
+        let request = Request { query: Some(query), headers: &headers, body: &body };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let decoded = runtime.block_on(contract.decode(request, &circumstances()));
+        decoded.err().map(|refusal| (refusal.outcome, refusal.reason))
+    };
+    let malformed = |reason: &str| Some((Outcome::Malformed, reason.to_owned()));
+    assert_eq!(read("invite=a&other=b&other=c", &[("x-key", "k"), ("x-other", "1"), ("x-other", "2")]), None);
+    assert_eq!(read("invite=a&%69nvite=a", &[]), malformed("query:invite stands twice"));
+    assert_eq!(read("", &[("x-key", "k"), ("x-key", "k")]), malformed("header:x-key stands twice"));
+    // Browsers send the cookies of all paths, the nearest first.
+    assert_eq!(read("", &[("cookie", "c=1; c=2")]), None);
+    let json = ("content-type", "application/json");
+    assert_eq!(read("", &[json]), None);
+    assert_eq!(read("", &[json, json]).map(|(outcome, _)| outcome), Some(Outcome::UnsupportedMediaType));
 }
 
 #[test]

@@ -38,10 +38,17 @@ pub(super) struct Head {
 /// A place inside a chunked body.
 #[derive(Debug)]
 pub(super) enum Chunked {
-    Size { size: u64, digits_over: bool },
+    Size {
+        size: u64,
+        digits_over: bool,
+    },
     Data(u64),
     DataEnd,
-    Trailer { empty: bool },
+    /// A line of it: whether there is nothing on it yet, and whether its carriage return was there.
+    Trailer {
+        empty: bool,
+        returned: bool,
+    },
 }
 
 impl Framing {
@@ -80,7 +87,7 @@ impl Framing {
                     }
                 }
                 Framing::Chunked(chunked) => {
-                    *self = chunked.byte(bytes[at]);
+                    *self = chunked.byte(bytes[at]).map_err(|()| Ambiguous { at })?;
                     at += 1;
                 }
             }
@@ -169,10 +176,13 @@ impl Chunked {
         Chunked::Size { size: 0, digits_over: false }
     }
 
-    /// Takes one byte that is not chunk data.
-    fn byte(&self, byte: u8) -> Framing {
+    /// Takes one byte that is not chunk data. A line of the trailer ends with CR LF and with nothing else: hyper reads on behind a
+    /// line feed alone.
+    fn byte(&self, byte: u8) -> Result<Framing, ()> {
         let next = match *self {
-            Chunked::Size { size: 0, .. } if byte == b'\n' => Chunked::Trailer { empty: true },
+            Chunked::Size { size: 0, .. } if byte == b'\n' => {
+                Chunked::Trailer { empty: true, returned: false }
+            }
             Chunked::Size { size, .. } if byte == b'\n' => Chunked::Data(size),
             Chunked::Size { size, digits_over } => match (byte as char).to_digit(16) {
                 Some(digit) if !digits_over => Chunked::Size {
@@ -184,11 +194,17 @@ impl Chunked {
             Chunked::Data(left) => Chunked::Data(left),
             Chunked::DataEnd if byte == b'\n' => Chunked::start(),
             Chunked::DataEnd => Chunked::DataEnd,
-            Chunked::Trailer { empty: true } if byte == b'\n' => return Framing::new(),
-            Chunked::Trailer { .. } if byte == b'\n' => Chunked::Trailer { empty: true },
-            Chunked::Trailer { empty } => Chunked::Trailer { empty: empty && byte == b'\r' },
+            Chunked::Trailer { returned, .. } if returned != (byte == b'\n') => return Err(()),
+            Chunked::Trailer { empty: true, returned: true } => return Ok(Framing::new()),
+            Chunked::Trailer { empty: false, returned: true } => {
+                Chunked::Trailer { empty: true, returned: false }
+            }
+            Chunked::Trailer { empty, .. } => {
+                let returned = byte == b'\r';
+                Chunked::Trailer { empty: empty && returned, returned }
+            }
         };
-        Framing::Chunked(next)
+        Ok(Framing::Chunked(next))
     }
 }
 
@@ -243,6 +259,24 @@ mod tests {
         assert!(framing.in_head());
         framing.feed(b"ET / HTTP/1.1\r\nContent-Length: 2\r\n\r\n1").expect("unambiguous");
         assert!(!framing.in_head() && !framing.between_messages());
+    }
+
+    #[test]
+    fn a_line_of_a_trailer_ends_as_hyper_reads_it() {
+        let fed = |trailer: &str| {
+            let mut framing = Framing::new();
+            let head = "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n";
+            framing.feed(format!("{head}{trailer}").as_bytes()).map(|_| framing.between_messages())
+        };
+        for whole in ["\r\n", "A: b\r\n\r\n", "A: b\r\nC: d\r\n\r\n"] {
+            assert_eq!(fed(whole), Ok(true), "{whole:?}");
+        }
+        for begun in ["", "\r", "A: b\r\n", "A: b\r\n\r"] {
+            assert_eq!(fed(begun), Ok(false), "{begun:?}");
+        }
+        for torn in ["\n", "A: b\n", "A: b\n\r\n", "A: b\rC: d\r\n\r\n", "A: b\r\n\n", "\rA"] {
+            assert!(fed(torn).is_err(), "{torn:?}");
+        }
     }
 
     #[test]

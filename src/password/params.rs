@@ -51,6 +51,13 @@ impl Params {
         Ok(())
     }
 
+    /// Whether new hashes with these should take the place of those with `others`: these cost more, or the others have less than
+    /// the least memory or work, and these have not.
+    pub(super) fn replace(&self, others: &Params) -> bool {
+        let too_cheap = |params: &Params| params.check() == Err(ParamsError::TooCheap);
+        others.work() < self.work() || too_cheap(others) && !too_cheap(self)
+    }
+
     /// Whether a hash with these can be computed at all, and without ruin: what a stored hash is held against before
     /// a byte is reserved for it.
     ///
@@ -92,6 +99,16 @@ impl Default for Params {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_dearer_or_is_enough_takes_the_place_of_the_rest() {
+        let params = |(memory_kib, iterations)| Params { memory_kib, iterations, parallelism: 1 };
+        let replaced = |new, old| params(new).replace(&params(old));
+        assert!(replaced((19_456, 3), (19_456, 2)));
+        assert!(!replaced((19_456, 2), (19_456, 2)) && !replaced((19_456, 2), (19_456, 3)));
+        assert!(replaced((19_456, 2), (4_096, 10)), "dearer, but with too little memory");
+        assert!(!replaced((8, 1), (4_096, 10)) && !replaced((47_104, 1), (19_456, 3)));
+    }
 
     #[test]
     fn the_floor_and_the_ceilings_hold() {

@@ -62,9 +62,30 @@ pub struct Place {
     work: u64,
 }
 
+impl Place {
+    /// It is no longer kept, but about to be taken, before anything is waited for.
+    fn taken(mut self) -> Seat {
+        Seat { lane: self.lane, kept: std::mem::take(&mut self.work) }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
-        self.shared.expected_no_more(self.lane, self.work);
+        if self.work > 0 {
+            self.shared.expected_no_more(self.lane, self.work);
+        }
+    }
+}
+
+/// Where a hash waits, and how much work of room was kept for it there.
+struct Seat {
+    lane: Lane,
+    kept: u64,
+}
+
+impl Seat {
+    fn unkept(lane: Lane) -> Seat {
+        Seat { lane, kept: 0 }
     }
 }
 
@@ -128,15 +149,12 @@ impl Pool {
         place: Place,
         claim: Claim,
     ) -> Result<String, HashError> {
-        let lane = place.lane;
-        // It is no longer kept, but taken.
-        drop(place);
-        self.new_hash(lane, Arc::new(password), salt, self.settings.params, claim).await
+        self.new_hash(place.taken(), Arc::new(password), salt, self.settings.params, claim).await
     }
 
     async fn new_hash(
         &self,
-        lane: Lane,
+        seat: Seat,
         password: Arc<Password>,
         salt: [u8; 16],
         params: Params,
@@ -145,7 +163,7 @@ impl Pool {
         let pepper = self.peppers.newest().cloned();
         let key_id = pepper.as_ref().map(|pepper| pepper.id.clone());
         let task = Task::Derive { password, pepper, salt: salt.to_vec(), params, tag_len: TAG_LEN };
-        let tag = self.run(lane, task, claim).await?;
+        let tag = self.run(seat, task, claim).await?;
         Ok(Phc::new(params, key_id, &salt, &tag).to_string())
     }
 
@@ -161,7 +179,7 @@ impl Pool {
         let (params, tag_len) = (stored.params(), stored.tag_len());
         let task = Task::Derive { password, pepper, salt, params, tag_len };
         let presence = self.presence();
-        let tag = self.run(Lane::Verification, task, presence.claim()).await?;
+        let tag = self.run(Seat::unkept(Lane::Verification), task, presence.claim()).await?;
         Ok(stored.has_tag(&tag))
     }
 
@@ -174,7 +192,8 @@ impl Pool {
     }
 
     /// A new hash in place of `phc`, when that was made with another pepper than the newest, or at less cost than new ones
-    /// are; `None` when it is as good. A cost is never lowered. The password must have been verified.
+    /// are; `None` when it is as good. A cost is never lowered, but for one below the floor (many passes over little memory). The
+    /// password must have been verified.
     ///
     /// # Errors
     /// [`VerifyError`].
@@ -187,13 +206,13 @@ impl Pool {
         let stored = Phc::parse(phc)?;
         let newest = self.peppers.newest().map(|pepper| &pepper.id);
         let params = self.settings.params;
-        let cheap = stored.params().work() < params.work();
+        let cheap = params.replace(&stored.params());
         if !cheap && stored.key_id() == newest {
             return Ok(None);
         }
         let params = if cheap { params } else { stored.params() };
         let presence = self.presence();
-        let hash = self.new_hash(Lane::Verification, password, salt, params, presence.claim());
+        let hash = self.new_hash(Seat::unkept(Lane::Verification), password, salt, params, presence.claim());
         Ok(Some(hash.await?))
     }
 
@@ -242,9 +261,9 @@ impl Pool {
         self.shared.close();
     }
 
-    async fn run(&self, lane: Lane, task: Task, claim: Claim) -> Result<Tag, HashError> {
+    async fn run(&self, seat: Seat, task: Task, claim: Claim) -> Result<Tag, HashError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.submit(lane, Job { task, claim, reply })?;
+        self.shared.submit(seat.lane, seat.kept, Job { task, claim, reply })?;
         // Every job is answered; one that is not went down with its thread.
         answer.await.unwrap_or(Err(HashError::Panicked))
     }

@@ -72,15 +72,16 @@ impl Shared {
         Shared { state, bell: Condvar::new(), left: Arc::default(), metrics: PoolMetrics::default() }
     }
 
-    /// Queues a job, or says at once why not.
-    pub(super) fn submit(&self, lane: Lane, job: Job) -> Result<(), HashError> {
+    /// Queues a job, or says at once why not. Room of so much work was `kept` for it, and is its own now: nobody comes between.
+    pub(super) fn submit(&self, lane: Lane, kept: u64, job: Job) -> Result<(), HashError> {
+        let mut state = self.lock();
+        state.queue.expected_no_more(lane, kept);
+        if !state.open {
+            return Err(HashError::Stopped);
+        }
         if job.claim.is_void() {
             self.metrics.left.inc();
             return Err(HashError::Left);
-        }
-        let mut state = self.lock();
-        if !state.open {
-            return Err(HashError::Stopped);
         }
         let (work, now) = (job.task.work(), Instant::now());
         let gone = self.make_room(&mut state, now);

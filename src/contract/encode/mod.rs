@@ -24,7 +24,8 @@ use std::borrow::Cow;
 impl Contract {
     /// Writes any outcome but `created`. Where the client's data is too much for the template (64 KiB of refused
     /// value, a list of a hundred thousand items), the same reply is written with the first error and without them:
-    /// no request turns a 4xx into a 5xx.
+    /// no request turns a 4xx into a 5xx. But where the contract hides duplicates, `taken` comes to the very end that
+    /// `created` would have come to.
     pub fn refusal(
         &self,
         outcome: &Outcome,
@@ -32,6 +33,12 @@ impl Contract {
         now: &Circumstances,
     ) -> Result<Reply, EncodeError> {
         self.refusal_with(outcome, scene, now).or_else(|error| {
+            if *outcome == Outcome::Taken && !self.register.reveals_duplicates() {
+                let bare = scene.fields.map(|fields| self.stored(fields));
+                return self
+                    .refusal_with(outcome, Scene { fields: bare.as_ref(), ..scene }, now)
+                    .map_err(|_| error);
+            }
             let Some(first) = scene.errors.first() else { return Err(error) };
             let first = [first.without_values()];
             self.refusal_with(outcome, Scene { fields: None, errors: &first, ..scene }, now)
@@ -64,11 +71,15 @@ impl Contract {
         now: &Circumstances,
     ) -> Result<(Reply, Vec<Minted>), EncodeError> {
         self.created_with(fields, registered, mint, now).or_else(|error| {
-            let pairs = self.register.fields.iter().zip(&fields.inputs);
-            let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
-            let bare = Fields { inputs: stored.collect(), body: Json::Null };
-            self.created_with(&bare, registered, mint, now).map_err(|_| error)
+            self.created_with(&self.stored(fields), registered, mint, now).map_err(|_| error)
         })
+    }
+
+    /// The fields without what is not stored.
+    fn stored(&self, fields: &Fields) -> Fields {
+        let pairs = self.register.fields.iter().zip(&fields.inputs);
+        let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
+        Fields { inputs: stored.collect(), body: Json::Null }
     }
 
     /// The same with all data, or an error.

@@ -24,7 +24,7 @@ const SIGN_UP: Lane = Lane::Registration(Source(0));
 /// Asks for a call instead of a hash. Dropping the future is leaving.
 async fn call(pool: &Pool, lane: Lane, call: impl FnOnce() + Send + 'static) -> Result<Tag, HashError> {
     let presence = pool.presence();
-    pool.run(lane, Task::Call(Box::new(call)), presence.claim()).await
+    pool.run(Seat::unkept(lane), Task::Call(Box::new(call)), presence.claim()).await
 }
 
 /// Hashes a sign-up's password. Dropping the future is leaving.
@@ -175,7 +175,7 @@ fn a_job_whose_asker_leaves_the_queue_is_skipped_however_its_answer_is_awaited()
     let (ran, runs) = channel();
     let presence = pool.presence();
     let task = Task::Call(Box::new(move || ran.send(()).unwrap()));
-    let mut waits_on = pin!(pool.run(SIGN_UP, task, presence.claim()));
+    let mut waits_on = pin!(pool.run(Seat::unkept(SIGN_UP), task, presence.claim()));
     begin(&mut waits_on);
     drop(presence);
     assert_eq!(pool.queue_len(), 1);
@@ -194,6 +194,28 @@ fn who_left_before_asking_is_not_let_in() {
 }
 
 #[test]
+fn nobody_comes_between_a_place_and_its_hash() {
+    let pool = pool(Duration::ZERO);
+    let gate = Gate::shut(&pool);
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                drop(pool.place(Source(0)));
+            }
+        });
+        for _ in 0..2000 {
+            let place = std::iter::repeat_with(|| pool.place(Source(0))).find_map(Result::ok).unwrap();
+            let presence = pool.presence();
+            // There is room for one, and it is ours until we leave.
+            begin(&mut pin!(pool.hash(password("a"), [0; 16], place, presence.claim())));
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    gate.open();
+}
+
+#[test]
 fn who_leaves_while_a_worker_computes_is_finished_for() {
     let pool = pool(HOUR);
     let ((arrived, arrival), (open, opened)) = (channel(), channel());
@@ -202,7 +224,7 @@ fn who_leaves_while_a_worker_computes_is_finished_for() {
         arrived.send(()).unwrap();
         opened.recv().unwrap()
     }));
-    let mut answer = pin!(pool.run(SIGN_UP, task, presence.claim()));
+    let mut answer = pin!(pool.run(Seat::unkept(SIGN_UP), task, presence.claim()));
     begin(&mut answer);
     arrival.recv().unwrap();
     drop(presence);

@@ -31,6 +31,14 @@ async fn h2_a_smuggled_request_is_never_answered(database: &Database) {
         assert_eq!(client.reply().await.status, 400, "{headers}");
         assert!(client.is_closed().await, "{headers}");
     }
+    // A trailer that goes on behind a line feed alone, and holds what looks like the head of a request with a long body.
+    let mut client = server.connect().await;
+    let trailer = "0\r\nx: a\n\nPOST / HTTP/1.1\ncontent-length: 9999\n\r\n\r\n";
+    let first = format!("POST /users HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n{trailer}");
+    let ambiguous = format!("content-length: 0\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n{smuggled}");
+    client.send(format!("{first}POST /users HTTP/1.1\r\nhost: a\r\n{ambiguous}").as_bytes()).await;
+    assert_eq!(client.reply().await.status, 400);
+    assert!(client.is_closed().await);
     assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
     // As a request of its own it is a sign-up.
     assert_eq!(server.connect().await.ask(smuggled.as_bytes()).await.status, 200);

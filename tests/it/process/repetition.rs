@@ -17,6 +17,7 @@ on_both! {
     twins_on_two_processes_get_one_answer
     without_a_key_only_a_window_repeats
     no_key_gives_away_what_a_contract_hides
+    no_length_gives_away_what_a_contract_hides
 }
 
 const PATH: &str = "/express/user/register";
@@ -208,4 +209,55 @@ async fn no_key_gives_away_what_a_contract_hides(database: &Database) {
         assert_eq!((reply.status, reply.body.as_str()), (400, r#"{"error":"invalid"}"#), "{name}");
     }
     assert_whole(database, 2).await;
+}
+
+/// What is too much for a reply is left out of it, and the same of both.
+async fn no_length_gives_away_what_a_contract_hides(database: &Database) {
+    const ECHO: &str = r#"
+        status = 202
+        body = '{ "sent_to": "{{ input.email }}", "note": "{{ input.note }}", {% for x in [1, 2, 3, 4, 5] %} "{{ x }}": "{{ input.kept }}", {% endfor %} }'
+    "#;
+    let contract = format!(
+        r#"
+        title = "Hides duplicates"
+        [register]
+        path = "/users"
+        accepts = ["form"]
+        fields = [
+          {{ name = "email", rules = [{{ required = true, format = "email" }}, {{ unique = true }}] }},
+          {{ name = "password", rules = [{{ required = true, min_length = 8 }}] }},
+          {{ name = "kept", into = "extra.kept" }},
+          {{ name = "note" }},
+        ]
+        [register.created]
+        {ECHO}
+        [register.taken]
+        {ECHO}
+        [register.default]
+        body = '{{ "error": "{{{{ outcome }}}}" }}'
+        "#
+    );
+    let server = serve(database).file("own.toml", &contract).with(&["--contract", "own.toml"]).start();
+    let mut client = server.connect().await;
+    let form = |name: &str, field: &str, length: usize| {
+        let body = format!("email={name}@example.com&password=supersecret&{field}={}", "\"".repeat(length));
+        let head = format!("POST /users HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\n", body.len());
+        format!("{head}content-type: application/x-www-form-urlencoded\r\n\r\n{body}").into_bytes()
+    };
+    assert_eq!(client.ask(&form("taken", "note", 1)).await.status, 202);
+    for (number, (field, length, status)) in
+        [("note", 9, 202), ("note", 40_000, 202), ("kept", 9, 202), ("kept", 7_500, 500)]
+            .into_iter()
+            .enumerate()
+    {
+        let free = format!("free{number}");
+        let new = client.ask(&form(&free, field, length)).await;
+        let old = client.ask(&form("taken", field, length)).await;
+        assert_eq!(new.status, status, "{field} {length}");
+        assert_eq!(
+            (old.status, old.body),
+            (new.status, new.body.replace(&free, "taken")),
+            "{field} {length}"
+        );
+    }
 }
