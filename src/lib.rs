@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod network;
 pub mod steps;
+pub mod terminal;
 
 pub mod user;
 

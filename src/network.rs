@@ -46,6 +46,11 @@ impl Network {
         Network::cut(address, if address.to_canonical().is_ipv4() { 32 } else { 48 })
     }
 
+    /// Whether every address of its family lies in it.
+    pub fn is_everybody(&self) -> bool {
+        self.prefix == 0
+    }
+
     /// Whether an address lies in this network.
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();

@@ -124,6 +124,13 @@ impl<'l> Plan<'l> {
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
+        if tls.is_none() && config.trusted_proxies.is_empty() && !bound.ip().is_loopback() {
+            warnings.push(format!(
+                "{bound} is reachable from other machines without encryption, and no proxy is declared: passwords would cross the \
+                 network in the open; set `tls.certificate` and `tls.key`, or put a proxy with TLS in front and name it in \
+                 `trusted_proxies`"
+            ));
+        }
         let reached_from_here = bound.ip().is_loopback() || bound.ip().is_unspecified();
         let by_network = [("rates.network", config.rates.network), ("rates.site", config.rates.site)];
         let by_network: Vec<&str> =

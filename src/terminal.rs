@@ -6,18 +6,18 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 /// A text for people.
-pub(super) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if is_order(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 /// A value as JSON, for programs: they read what was written. The writer escapes only what JSON must have escaped, which an
 /// escape sequence that begins with U+009B, or a mark of direction, need not be.
-pub(super) fn json_line(value: &Value) -> String {
+pub fn json_line(value: &Value) -> String {
     escaped(&value.to_string())
 }
 
 /// The same over several lines.
-pub(super) fn json_lines(value: &Value) -> String {
+pub fn json_lines(value: &Value) -> String {
     escaped(&format!("{value:#}"))
 }
 

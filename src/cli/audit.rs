@@ -13,7 +13,6 @@ use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
 use super::open_store::open_store;
-use super::terminal::{json_line, printable};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::audit::Audit;
 use crate::clock::Clock;
@@ -21,6 +20,7 @@ use crate::config::{Loaded, parse_time};
 use crate::network::Network;
 use crate::start::known_secret;
 use crate::store::{Attempt, Attempts, Claimed, DatabaseUrl, NameDigest, Store};
+use crate::terminal::{json_line, printable};
 use crate::user::least_uuid_v7;
 
 /// Show who tried to sign up, and what came of it

@@ -65,7 +65,10 @@ pub(super) fn restore(args: RestoreArgs, caller: &Caller) -> anyhow::Result<Exit
 
 fn failed(error: BackupError) -> anyhow::Error {
     match error {
-        BackupError::NotAFile | BackupError::Exists(_) | BackupError::Remains(_) => Failure::refused(error),
+        BackupError::NotAFile
+        | BackupError::Exists(_)
+        | BackupError::Remains(_)
+        | BackupError::HasLog { .. } => Failure::refused(error),
         other => Failure::unavailable(other),
     }
 }

@@ -4,29 +4,29 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::Signal;
 use tokio::sync::Notify;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::http::Tls;
+use crate::http::{CertificateError, Tls};
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// Reads the certificate again when one of its files changes, when it was `renewed`, and at SIGHUP, which from the call on
-/// does not end the process. A pair that is no good is told in the log, and the old one stays in use. Never ends.
+/// Reads the certificate again when one of its files changes, when it was `renewed`, and at `hangup`. A pair that is no good is told
+/// in the log, and the old one stays in use; files that cannot be read now are looked at again. Never ends.
 pub(super) fn keep_fresh(
     tls: Tls,
     app: Arc<App>,
     renewed: Arc<Notify>,
-) -> anyhow::Result<impl Future<Output = ()>> {
-    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    mut hangup: Signal,
+) -> impl Future<Output = ()> {
     let files = tls.files();
     let mut seen = stamps(&files);
+    let mut unread = false;
     tell_expiry(&tls, &app);
-    Ok(async move {
+    async move {
         let mut look = tokio::time::interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -36,12 +36,17 @@ pub(super) fn keep_fresh(
                 () = renewed.notified() => true,
             };
             let found = stamps(&files);
-            if !asked && found == seen {
+            let again = !asked && found == seen;
+            if again && !unread {
                 continue;
             }
             seen = found;
-            match tls.reload() {
+            let read = tls.reload();
+            unread = read.as_ref().is_err_and(CertificateError::may_pass);
+            match read {
                 Ok(()) => tracing::info!("the certificate was read again"),
+                // It was told when the files changed.
+                Err(_) if again => continue,
                 Err(error) => tracing::error!(%error, "the new certificate is of no use; the old one stays"),
             }
             tell_expiry(&tls, &app);
@@ -50,7 +55,7 @@ pub(super) fn keep_fresh(
                 tracing::warn!("{warning}");
             }
         }
-    })
+    }
 }
 
 fn tell_expiry(tls: &Tls, app: &App) {

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
 use super::open_store::open_store;
-use super::terminal::{json_line, printable};
 use super::{Caller, Failure, StoreArgs};
 use crate::store::{Event, Events, Store};
+use crate::terminal::{json_line, printable};
 
 /// Look at what happened
 #[derive(Args, Debug)]

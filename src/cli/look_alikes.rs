@@ -7,10 +7,10 @@ use anyhow::Context;
 use clap::Args;
 
 use super::open_store::open_store;
-use super::terminal::printable;
 use super::{Caller, Failure, StoreArgs};
 use crate::names::claims;
 use crate::store::Store;
+use crate::terminal::printable;
 use crate::user::{Key, User, Username};
 
 /// Make `names.distinct` hold for users who registered before it; list those who look alike

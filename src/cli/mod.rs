@@ -22,7 +22,6 @@ mod serve;
 mod settings;
 mod sockets;
 mod table;
-mod terminal;
 mod user;
 
 use std::ffi::OsString;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use super::caller::Caller;
 use crate::config::Problems;
+use crate::terminal::printable;
 
 /// What an error means for the exit code. An error in whose chain there is none is internal (70, as `EX_SOFTWARE` in
 /// BSD's `sysexits.h`); configuration problems are always a refusal.
@@ -64,6 +65,8 @@ fn describe(error: &anyhow::Error, colour: bool) -> String {
         }
         // Many errors repeat the message of their source in their own.
         let message = cause.to_string();
+        // A server may have said part of it.
+        let message = message.lines().map(printable).collect::<Vec<_>>().join("\n");
         if last.ends_with(&message) {
             continue;
         }

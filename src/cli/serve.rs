@@ -60,14 +60,14 @@ pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> 
 async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow::Result<()> {
     // First of all: a server that cannot listen leaves no database behind.
     let shared = config.reuse_port;
-    let listener = sockets.listen(0, config.listen, "listen", shared)?;
+    let (listener, lent) = sockets.listen(0, config.listen, "listen", shared)?;
     let bound = listener.local_addr().context("asking for the listener's address")?;
     let admin =
         config.admin_listen.map(|address| sockets.listen(usize::MAX, address, "admin_listen", shared));
-    let admin = admin.transpose()?.map(Aside);
+    let admin = admin.transpose()?.map(Aside::on);
     let redirect =
         config.tls.redirect_listen.map(|address| sockets.listen(1, address, "tls.redirect_listen", shared));
-    let redirect = redirect.transpose()?.map(Aside);
+    let redirect = redirect.transpose()?.map(Aside::on);
     let Started { app, tls, acme, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;
     warnings.extend(open_files::warning(config.limits.connections));
@@ -77,8 +77,9 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let stop = CancellationToken::new();
     let asked = tokio::spawn(stop_on_signal(stop.clone())?);
     let renewed = Arc::new(Notify::new());
-    let fresh =
-        tls.clone().map(|tls| certificate::keep_fresh(tls, app.clone(), renewed.clone())).transpose()?;
+    // It ends the process of nobody, also where there is no certificate to be read again.
+    let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let fresh = tls.clone().map(|tls| certificate::keep_fresh(tls, app.clone(), renewed.clone(), hangup));
     let fresh = fresh.map(tokio::spawn);
     let challenges = acme.as_ref().and_then(Acme::http_challenges);
     let ordering = acme.map(|acme| acme.keep(app.clock.clone(), app.metrics.certificate.clone(), renewed));
@@ -100,7 +101,7 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let redirect = redirect
         .map(|aside| (aside, http::redirect(&app.base_url, challenges)))
         .map(|(aside, router)| aside.serve("redirecting to HTTPS", router, limits, REDIRECTED));
-    let ending = Ending { shutdown: stop, grace: config.shutdown_grace };
+    let ending = Ending { shutdown: stop, grace: config.shutdown_grace, lent };
     let connections = app.metrics.connections.clone();
     let drained =
         http::serve_counted(listener, router, entrance(config, limits, tls), ending, &connections).await;
@@ -133,9 +134,11 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
 /// How long the record of attempts may take for its last rows when the grace is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// Removes what has expired, now and then. Nothing depends on it but the size of the database.
+/// Removes what has expired, now and then. Nothing depends on it but the size of the database. Not at once: many a machine starts
+/// with a wrong clock, and would find everything expired.
 async fn purge(app: Arc<App>, keep: Duration) {
     const PAUSE: Duration = Duration::from_secs(600);
+    tokio::time::sleep(PAUSE).await;
     loop {
         let now = app.clock.now();
         let oldest = least_uuid_v7(now.checked_sub(keep).unwrap_or(Timestamp::UNIX_EPOCH));
@@ -174,7 +177,10 @@ const REDIRECTED: usize = 1024;
 
 /// A listener beside the main one: for operators, or for those who come without TLS. It outlives the main one, so that
 /// the end of the server can be watched too.
-struct Aside(TcpListener);
+struct Aside {
+    listener: TcpListener,
+    lent: bool,
+}
 
 struct Serving {
     stop: CancellationToken,
@@ -182,14 +188,28 @@ struct Serving {
 }
 
 impl Aside {
+    fn on((listener, lent): (TcpListener, bool)) -> Aside {
+        Aside { listener, lent }
+    }
+
     fn serve(self, what: &str, router: Router, limits: Limits, connections: usize) -> Serving {
-        if let Ok(bound) = self.0.local_addr() {
+        if let Ok(bound) = self.listener.local_addr() {
             tracing::info!(%bound, "{what}");
         }
         let stop = CancellationToken::new();
         let limits = Limits { connections, ..limits };
-        let task = tokio::spawn(http::serve(self.0, router, limits, stop.clone(), Duration::ZERO));
-        Serving { stop, task }
+        let ending = Ending { shutdown: stop.clone(), grace: Duration::ZERO, lent: self.lent };
+        let serving = async move {
+            http::serve_counted(
+                self.listener,
+                router,
+                limits,
+                ending,
+                &crate::metrics::Connections::default(),
+            )
+            .await
+        };
+        Serving { stop, task: tokio::spawn(serving) }
     }
 }
 

@@ -20,15 +20,15 @@ impl Sockets {
         Sockets(ListenFd::from_env())
     }
 
-    /// The one at this place (the first is 0; there is none at `usize::MAX`), or a new one at `address`, which `key` names. With `shared` other processes may listen
-    /// there at the same time.
+    /// The one at this place (the first is 0; there is none at `usize::MAX`), or a new one at `address`, which `key` names; and
+    /// whether it was handed over. With `shared` other processes may listen at a new one's address at the same time.
     pub(super) fn listen(
         &mut self,
         place: usize,
         address: SocketAddr,
         key: &str,
         shared: bool,
-    ) -> anyhow::Result<TcpListener> {
+    ) -> anyhow::Result<(TcpListener, bool)> {
         let handed = self.0.take_tcp_listener(place).map_err(anyhow::Error::from).and_then(|handed| {
             let Some(handed) = handed else { return Ok(None) };
             // systemd leaves that to us, and a blocking accept would stop the whole runtime.
@@ -39,8 +39,9 @@ impl Sockets {
             .with_context(|| format!("the socket number {place} from systemd cannot be used for `{key}`"))
             .map_err(Failure::unavailable)?;
         match handed {
-            Some(listener) => Ok(listener),
+            Some(listener) => Ok((listener, true)),
             None => bind(address, shared)
+                .map(|listener| (listener, false))
                 .with_context(|| {
                     format!("cannot listen on {address} ({key}); is another server running there?")
                 })

@@ -10,12 +10,12 @@ use zeroize::Zeroizing;
 
 use super::look_alikes::{self, LookAlikesArgs};
 use super::open_store::open_store;
-use super::terminal::{json_line, json_lines, printable};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
 use crate::password::{Params, Peppers, Pool, PoolSettings};
 use crate::store::{Store, Who};
+use crate::terminal::{json_line, json_lines, printable};
 use crate::user::{Email, Key, Password, User, Username};
 use crate::verify::{self, Verified};
 

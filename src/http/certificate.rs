@@ -56,6 +56,15 @@ pub enum FileError {
 }
 
 impl CertificateError {
+    /// Whether it may be otherwise the next time without anybody's doing: the system could not read a file.
+    pub fn may_pass(&self) -> bool {
+        matches!(
+            self,
+            CertificateError::Certificate { reason: FileError::Read(_), .. }
+                | CertificateError::Key { reason: FileError::Read(_), .. }
+        )
+    }
+
     /// Whether the key is at fault, or else the certificate.
     pub fn is_about_the_key(&self) -> bool {
         !matches!(self, CertificateError::Certificate { .. })

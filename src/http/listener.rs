@@ -47,7 +47,8 @@ pub async fn serve(
     shutdown: CancellationToken,
     grace: Duration,
 ) -> Drained {
-    serve_counted(listener, router, limits, Ending { shutdown, grace }, &Connections::default()).await
+    serve_counted(listener, router, limits, Ending { shutdown, grace, lent: false }, &Connections::default())
+        .await
 }
 
 /// How serving ends.
@@ -57,6 +58,9 @@ pub struct Ending {
     pub shutdown: CancellationToken,
     /// How long it waits for requests in hand.
     pub grace: Duration,
+    /// Whether the listening socket is somebody else's, who has only lent it (systemd), and goes on without us: newcomers wait in it
+    /// for the next process.
+    pub lent: bool,
 }
 
 /// Serves `router` on `listener` until the shutdown begins, counting `connections`.
@@ -68,7 +72,7 @@ pub async fn serve_counted(
     listener: TcpListener,
     router: Router,
     entrance: impl Into<Entrance>,
-    Ending { shutdown, grace }: Ending,
+    Ending { shutdown, grace, lent }: Ending,
     connections: &Connections,
 ) -> Drained {
     let signals = Signals { finish: shutdown.clone(), cut: CancellationToken::new() };
@@ -101,7 +105,7 @@ pub async fn serve_counted(
             }
         }
     }
-    match handover::begin(&listener) {
+    match if lent { Ok(false) } else { handover::begin(&listener) } {
         Ok(false) => {}
         Ok(true) => door.empty(&listener).await,
         Err(error) => tracing::warn!(%error, "clients may be lost between this process and the next one"),

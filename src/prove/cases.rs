@@ -1,10 +1,10 @@
 //! Every case of a contract: what is right, each rule broken alone and all together, values that are missing, null,
 //! empty or of another type, duplicates, bodies and content types that are not as they should be.
 
+use super::Answer;
 use super::breaks::{address, breaks, free_text, wrong_types};
 use super::request::{Outgoing, Values, compose};
 use super::values::{Fresh, Good, NoGoodValue, fit, lengths, meets_plain_demands, text_of};
-use super::{Answer, request};
 use crate::contract::{Contract, Field, JsonType, Media, Place, Secrets};
 use crate::user::Meaning;
 use bytes::Bytes;
@@ -431,21 +431,6 @@ pub(super) fn headers_that_matter(contract: &Contract) -> Vec<http::HeaderName> 
     names.sort_by_key(|name| name.as_str().to_owned());
     names.dedup();
     names
-}
-
-/// The accounts that a recorded body would make.
-pub(super) fn recorded_accounts(contract: &Contract, body: &Json) -> (Vec<String>, Vec<String>) {
-    let fields = &contract.register.fields;
-    let values: Values = fields
-        .iter()
-        .map(|field| match &field.from {
-            Place::Body(steps) => crate::contract::dig(body, steps).cloned(),
-            _ => None,
-        })
-        .collect();
-    let passwords = fields.iter().zip(&values).filter(|(field, _)| field.secret);
-    let secrets = passwords.filter_map(|(_, v)| v.as_ref()).map(request::plain);
-    (request::accounts(&contract.register, &values), secrets.filter(|s| !s.is_empty()).collect())
 }
 
 #[cfg(test)]

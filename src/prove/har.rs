@@ -1,9 +1,9 @@
 //! Recorded traffic: HAR 1.2 (<http://www.softwareishard.com/blog/har-12-spec/>), as browsers and proxies write it.
 
-use super::cases::{Case, recorded_accounts};
+use super::cases::Case;
 use super::exchange::Answer;
-use super::request::Outgoing;
-use crate::contract::Contract;
+use super::request::{self, Outgoing};
+use crate::contract::{self, Contract, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -117,7 +117,12 @@ const LEFT_OUT: [&str; 10] = [
 ///
 /// # Errors
 /// See [`HarError`].
-pub fn replay(text: &str, contract: &Contract, prefix: &str, now: Timestamp) -> Result<Recording, HarError> {
+pub async fn replay(
+    text: &str,
+    contract: &Contract,
+    prefix: &str,
+    now: Timestamp,
+) -> Result<Recording, HarError> {
     // Some tools write a byte-order mark.
     let har: Har = serde_json::from_str(text.trim_start_matches('\u{feff}'))?;
     let path = format!("{prefix}{}", contract.register.path);
@@ -137,7 +142,7 @@ pub fn replay(text: &str, contract: &Contract, prefix: &str, now: Timestamp) -> 
                     origin =
                         format!("{}://{}", scheme.unwrap_or("http"), authority.map_or("", |a| a.as_str()));
                 }
-                cases.push(case(i + 1, entry, &uri, contract, prefix, now));
+                cases.push(case(i + 1, entry, &uri, contract, prefix, now).await);
             }
             None => others.push(format!("{} {}", entry.request.method, shown(&entry.request.url))),
         }
@@ -161,18 +166,28 @@ fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-fn case(number: usize, entry: &Entry, uri: &Uri, contract: &Contract, prefix: &str, now: Timestamp) -> Case {
+async fn case(
+    number: usize,
+    entry: &Entry,
+    uri: &Uri,
+    contract: &Contract,
+    prefix: &str,
+    now: Timestamp,
+) -> Case {
     let at = entry.started_date_time.parse().unwrap_or(now);
     let body = body(&entry.request);
-    let tree: Json = serde_json::from_slice(&body).unwrap_or_default();
-    let (accounts, secrets) = recorded_accounts(contract, &tree);
+    let headers_sent = headers(&entry.request.headers, &LEFT_OUT);
+    let request = contract::Request { query: uri.query(), headers: &headers_sent, body: &body };
+    let values = contract.values(request).await;
+    let accounts = values.as_ref().map(|values| request::accounts(&contract.register, values));
+    let secrets = secrets(contract, values.unwrap_or_default(), &body);
     let whole = uri.path_and_query().map_or("/", |p| p.as_str());
     let request = Outgoing {
         method: Method::POST,
         path: whole.strip_prefix(prefix).unwrap_or(whole).to_owned(),
-        headers: headers(&entry.request.headers, &LEFT_OUT),
+        headers: headers_sent,
         body,
-        accounts,
+        accounts: accounts.unwrap_or_default(),
         secrets,
     };
     let recorded = Answer {
@@ -188,6 +203,21 @@ fn case(number: usize, entry: &Entry, uri: &Uri, contract: &Contract, prefix: &s
         requests: vec![request],
         recorded: vec![recorded],
     }
+}
+
+/// What no report may show: the values of secret fields; and the whole body, where it cannot be read, or where a password stands
+/// in it in a spelling in which it would not be found.
+fn secrets(contract: &Contract, values: Vec<Option<Json>>, body: &Bytes) -> Vec<String> {
+    let fields = contract.register.fields.iter().zip(&values).filter(|(field, _)| field.secret);
+    let secrets = fields.filter_map(|(field, value)| Some((&field.from, request::plain(value.as_ref()?))));
+    let secrets: Vec<(&Place, String)> = secrets.filter(|(_, secret)| !secret.is_empty()).collect();
+    let whole = String::from_utf8_lossy(body);
+    let hidden = |(from, secret): &(&Place, String)| {
+        matches!(from, Place::Body(_)) && request::without(&whole, secret) == whole
+    };
+    let unread = values.is_empty() && !contract.register.fields.is_empty();
+    let withheld = (!whole.is_empty() && (unread || secrets.iter().any(hidden))).then(|| whole.into_owned());
+    withheld.into_iter().chain(secrets.into_iter().map(|(_, secret)| secret)).collect()
 }
 
 fn body(request: &Request) -> Bytes {
@@ -258,9 +288,44 @@ mod tests {
         })
     }
 
+    fn read(contract: &Contract, text: &str, prefix: &str) -> Result<Recording, HarError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        runtime.block_on(replay(text, contract, prefix, Timestamp::UNIX_EPOCH))
+    }
+
     fn replayed(entries: &[Json], prefix: &str) -> Result<Recording, HarError> {
-        let text = json!({ "log": { "version": "1.2", "entries": entries } }).to_string();
-        replay(&text, &shipped("flask").expect("flask"), prefix, Timestamp::UNIX_EPOCH)
+        read(&shipped("flask").expect("flask"), &log(entries), prefix)
+    }
+
+    fn log(entries: &[Json]) -> String {
+        json!({ "log": { "version": "1.2", "entries": entries } }).to_string()
+    }
+
+    #[test]
+    fn no_spelling_of_a_recorded_password_is_shown() {
+        let wild = include_str!("../../contracts/wild/w07-flask-restx.toml");
+        let of_forms = contract::load(wild).contract.expect("a contract");
+        let of_json = shipped("flask").expect("flask");
+        let shown_by = |contract: &Contract, media: &str, body: &str| {
+            let mut recorded = entry("POST", &format!("http://old.test{}", contract.register.path));
+            recorded["request"]["headers"][1]["value"] = media.into();
+            recorded["request"]["postData"]["text"] = body.into();
+            let recording = read(contract, &log(&[recorded]), "").expect("a recording");
+            let request = recording.cases[0].requests[0].clone();
+            request.clean(&String::from_utf8_lossy(&request.body))
+        };
+        let shown = |body: &str| shown_by(&of_json, "application/json", body);
+        assert_eq!(
+            shown(r#"{"username":"ann","password":"tree frogs"}"#),
+            r#"{"username":"ann","password":"***"}"#
+        );
+        assert_eq!(shown(r#"{"username":"ann","password":"tree\u0020frogs"}"#), "***");
+        assert_eq!(shown(r#"{"username":"ann","password":"tree frogs""#), "***");
+        assert_eq!(shown_by(&of_json, "text/plain", "tree frogs"), "***");
+        let shown = |body: &str| shown_by(&of_forms, "application/x-www-form-urlencoded", body);
+        assert_eq!(shown("email=a%40b.co&password=tree+frogs"), "email=a%40b.co&password=***");
+        assert_eq!(shown("email=a%40b.co&password=tree%20frogs"), "email=a%40b.co&password=***");
+        assert_eq!(shown("email=a%40b.co&password=%74ree%20frogs"), "***");
     }
 
     #[test]
@@ -292,9 +357,8 @@ mod tests {
     fn a_recording_of_something_else_is_said_to_be() {
         let told = replayed(&[entry("POST", "http://old.test/login?token=x")], "").unwrap_err().to_string();
         assert_eq!(told, "nothing in this recording is a POST to /users; it has POST http://old.test/login");
-        let contract = shipped("flask").expect("flask");
         for bad in ["", "[]", "{\"log\":{}}"] {
-            assert!(replay(bad, &contract, "", Timestamp::UNIX_EPOCH).is_err(), "{bad}");
+            assert!(read(&shipped("flask").expect("flask"), bad, "").is_err(), "{bad}");
         }
     }
 }

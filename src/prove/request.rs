@@ -37,14 +37,21 @@ impl Outgoing {
         });
         let mut text = TOKEN.replace_all(text, "$1..").into_owned();
         for secret in &self.secrets {
-            let written = Json::from(secret.as_str()).to_string();
-            let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-            for form in [written.trim_matches('"'), secret.as_str(), encoded.as_str()] {
-                text = text.replace(form, "***");
-            }
+            text = without(&text, secret);
         }
         text
     }
+}
+
+/// The text without this secret, in each of the spellings in which clients usually write one.
+pub(super) fn without(text: &str, secret: &str) -> String {
+    let written = Json::from(secret).to_string();
+    let inside = &written[1..written.len() - 1];
+    let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
+    let percent =
+        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
+    let forms = [inside, secret, encoded.as_str(), percent.as_str()];
+    forms.iter().fold(text.to_owned(), |text, form| text.replace(form, "***"))
 }
 
 /// One value per field of the contract; `None` is left out of the request.

@@ -8,6 +8,7 @@ use crate::breach::Filter;
 use crate::config::{Loaded, Mount, Problems};
 use crate::contract::{self, Complaint, Contract, Level, SHIPPED, Shipped};
 use crate::http::{Collision, Routes, Tls};
+use crate::network::Network;
 use crate::password::{Params, Peppers, workers};
 use crate::proof::Demand;
 use crate::store::DatabaseUrl;
@@ -210,17 +211,10 @@ impl<'c> Check<'c> {
             let hint = "set `trusted_proxies` to the addresses of your proxies".to_owned();
             self.refuse("proxy_protocol", "lets nobody in, because no proxy is trusted", Some(hint));
         }
-        if config.tls.certificate.is_none()
-            && config.acme.domains.is_empty()
-            && config.trusted_proxies.is_empty()
-            && !config.listen.ip().is_loopback()
-        {
-            self.warnings.push(format!(
-                "{} is reachable from other machines without encryption, and no proxy is declared: passwords would cross \
-                 the network in the open; set `tls.certificate` and `tls.key`, or put a proxy with TLS in front and name it in \
-                 `trusted_proxies`",
-                config.listen
-            ));
+        if config.trusted_proxies.iter().any(Network::is_everybody) {
+            let told = "trusted_proxies names all addresses: each client can say which address it has, and no limit by network \
+                        holds; name your proxies alone, unless nobody else can reach this server";
+            self.warnings.push(told.to_owned());
         }
     }
 

@@ -31,6 +31,18 @@ pub enum BackupError {
         .0.display()
     )]
     Remains(PathBuf),
+    /// What should be copied is a database in use, or one that was not closed.
+    #[error(
+        "{}: its log {} holds accounts that the file alone lacks; copy both together with \
+         `vestibule backup NEW --database sqlite://FILE`, and restore that",
+        from.display(), log.display()
+    )]
+    HasLog {
+        /// The database.
+        from: PathBuf,
+        /// The file beside it.
+        log: PathBuf,
+    },
     /// The file cannot be written.
     #[error("{}: cannot be written: {source}; check its folder, its permissions and the space on the disk", path.display())]
     Write {

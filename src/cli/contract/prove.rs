@@ -15,6 +15,7 @@ use crate::cli::{Caller, Failure, FileArgs};
 use crate::clock::Clock;
 use crate::contract::{Contract, Secrets};
 use crate::prove::{self, Case, Old, Proof, ProveError, Recording, Setup, Target};
+use crate::terminal::json_lines;
 
 /// Prove that a contract answers like a running backend: exit code 0 when it does, 1 when they differ
 #[derive(Args, Debug)]
@@ -117,7 +118,10 @@ async fn collect(
     };
     let told = || file.display().to_string();
     let text = std::fs::read_to_string(file).with_context(told).map_err(Failure::unavailable)?;
-    prove::replay(&text, contract, prefix, Clock::system().now()).with_context(told).map_err(Failure::refused)
+    prove::replay(&text, contract, prefix, Clock::system().now())
+        .await
+        .with_context(told)
+        .map_err(Failure::refused)
 }
 
 /// The cases that were asked for, as far as the bound on requests allows, and how many that leaves out.
@@ -211,7 +215,7 @@ async fn proved(args: &ProveArgs, setup: Setup, cases: Vec<Case>, caller: &Calle
 fn report(args: &ProveArgs, proof: &Proof, caller: &Caller) -> anyhow::Result<ExitCode> {
     let mut out = std::io::stdout().lock();
     match args.json {
-        true => writeln!(out, "{}", serde_json::to_string_pretty(&prove::json(proof))?)?,
+        true => writeln!(out, "{}", json_lines(&prove::json(proof)))?,
         false => write!(out, "\n{}", prove::summary(proof, coloured(caller)))?,
     }
     if let Some(file) = &args.html {

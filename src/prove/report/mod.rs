@@ -9,6 +9,7 @@ pub use tree::json;
 use super::exchange::Answer;
 use super::request::Outgoing;
 use super::run::{CaseResult, Exchange, Proof};
+use crate::terminal::printable;
 use regex::Regex;
 use std::fmt::Write as _;
 use std::sync::LazyLock;
@@ -208,11 +209,6 @@ fn short(text: &str) -> String {
         Some((end, _)) => format!("{}..", &text[..end]),
         None => text.to_owned(),
     }
-}
-
-/// An old backend's answer must not drive the terminal.
-fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 #[cfg(test)]

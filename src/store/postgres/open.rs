@@ -43,7 +43,9 @@ const STATE: Sql = "
 
 const SCHEMA_NUMBER: Sql = "SELECT coalesce(max(version), 0) FROM vestibule_migrations";
 
-const DURABILITY: Sql = "SELECT current_setting('fsync'), current_setting('synchronous_commit')";
+const DURABILITY: Sql = "
+    SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+        CASE WHEN current_setting('statement_timeout') = '0' OR current_setting('lock_timeout') = '0' THEN 'off' ELSE 'on' END";
 
 pub(super) const STATEMENTS: &[Sql] = &[STATE, SCHEMA_NUMBER, DURABILITY];
 
@@ -172,12 +174,14 @@ async fn migrate(client: &mut Client) -> Result<(), refinery::Error> {
     result.map(|_| ())
 }
 
-/// What about the server's settings lets a sign-up be lost that was answered, and what to do: a sentence for each.
+/// What about the server's settings lets a sign-up be lost that was answered, or wait without end, and what to do: a sentence for
+/// each.
 pub(super) async fn durability(store: &Postgres) -> Result<Vec<String>, StoreError> {
     let Some(row) = store.ask_one(DURABILITY, &[]).await? else { return Ok(Vec::new()) };
-    let settings: [(&str, &str); 2] = [
+    let settings: [(&str, &str); 3] = [
         (row.try_get(0).map_err(read::unreadable)?, FSYNC),
         (row.try_get(1).map_err(read::unreadable)?, SYNCHRONOUS_COMMIT),
+        (row.try_get(2).map_err(read::unreadable)?, TIME_LIMITS),
     ];
     Ok(settings.into_iter().filter(|(value, _)| *value == "off").map(|(_, told)| told.to_owned()).collect())
 }
@@ -186,6 +190,9 @@ const FSYNC: &str = "PostgreSQL runs with fsync = off: when its machine goes dow
                      set fsync = on in postgresql.conf and restart it";
 const SYNCHRONOUS_COMMIT: &str = "PostgreSQL commits with synchronous_commit = off: when it goes down, accounts of the last \
                                   moments are lost although their sign-up was answered; set it to on for this database or role";
+
+const TIME_LIMITS: &str = "PostgreSQL has no time limit for statements or for locks (a pooler throws away what Vestibule asks for): give \
+                           statement_timeout and lock_timeout to the role, as docs/operations.md says";
 
 fn unmigrated(database: &str, error: &refinery::Error) -> OpenError {
     let cause =

@@ -32,16 +32,28 @@ pub(super) fn backup(connection: &Connection, to: &Path) -> Result<Copied, Backu
 /// Copies the file of a backup to where a database is to be. Nobody may have that file open.
 pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     file::inspect(from)?;
+    for suffix in ["-wal", "-journal"] {
+        let log = beside(from, suffix);
+        if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+            return Err(BackupError::HasLog { from: from.to_owned(), log });
+        }
+    }
     // Told first: beside a database that is there its log may lie, too.
     absent(to)?;
     for suffix in ["-wal", "-shm", "-journal"] {
-        let mut remains = to.as_os_str().to_owned();
-        remains.push(suffix);
+        let remains = beside(to, suffix);
         if fs::exists(&remains).unwrap_or(true) {
-            return Err(BackupError::Remains(remains.into()));
+            return Err(BackupError::Remains(remains));
         }
     }
     place(to, |draft| pour(from, draft).map_err(|error| unwritable(draft, error)))
+}
+
+/// The file that SQLite keeps beside a database, by the end of its name.
+fn beside(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Copies the contents alone: `fs::copy` would also let everybody read the one file who may read the other.

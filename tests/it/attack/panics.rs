@@ -118,7 +118,7 @@ async fn serve(orders: Orders) {
     {
         println!("\npanicking server on {}", listener.local_addr().expect("an address"));
     }
-    let ending = Ending { shutdown: CancellationToken::new(), grace: GUARD };
+    let ending = Ending { shutdown: CancellationToken::new(), grace: GUARD, lent: false };
     serve_counted(listener, router, limits(), ending, &Default::default()).await;
 }
 

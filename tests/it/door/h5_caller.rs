@@ -166,6 +166,12 @@ fn h5_an_open_listener_without_proxy_or_tls_is_warned_about() {
     let warning = "reachable from other machines without encryption";
     assert!(log(&[]).contains(warning));
     assert!(!log(&["--set", "trusted_proxies=10.0.0.0/8"]).contains(warning));
+    // Who believes everybody limits nobody.
+    let everybody = "trusted_proxies names all addresses";
+    assert!(!log(&["--set", "trusted_proxies=10.0.0.0/8"]).contains(everybody));
+    for all in ["0.0.0.0/0", "::/0", "10.0.0.0/8,0.0.0.0/0"] {
+        assert!(log(&["--set", &format!("trusted_proxies={all}")]).contains(everybody), "{all}");
+    }
 }
 
 /// All who come through a proxy on this machine come from this machine, which is no network to be limited.

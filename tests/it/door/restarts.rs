@@ -1,6 +1,5 @@
 //! A new process takes over from an old one, and no client notices.
 
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixDatagram;
 use std::sync::Arc;
@@ -85,7 +84,12 @@ async fn a_port_is_shared_only_when_asked_for() {
 
 #[tokio::test]
 async fn a_socket_from_systemd_is_used_and_systemd_is_told() {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    // `ReusePort=yes` in the unit.
+    let socket = tokio::net::TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseport(true).expect("an option");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+    let listener = socket.listen(16).and_then(tokio::net::TcpListener::into_std).expect("a listener");
+    let lent = listener.try_clone().expect("another handle");
     let address = listener.local_addr().expect("an address");
     // It queues clients before anybody serves.
     let mut early = Client::connect(address).await;
@@ -110,6 +114,13 @@ async fn a_socket_from_systemd_is_used_and_systemd_is_told() {
     let (ended, _) = tokio::task::spawn_blocking(|| server.stop()).await.expect("no panic");
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(heard(), "STOPPING=1\n");
+    // Newcomers wait for the next one in the socket, which is the manager's.
+    let mut next = Client::connect(address).await;
+    next.send(&get("/healthz")).await;
+    let server = Vestibule::serve(&Database::sqlite()).handed(OwnedFd::from(lent)).start();
+    assert_eq!(next.reply().await.status, 200);
+    let (ended, _) = tokio::task::spawn_blocking(|| server.stop()).await.expect("no panic");
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
     manager.set_read_timeout(Some(Duration::from_millis(1))).expect("a timeout");
     assert!(manager.recv(&mut [0; 200]).is_err(), "nothing else");
 }

@@ -246,7 +246,7 @@ async fn serve(orders: Orders, gate: Arc<Gate>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     say(&format!("\nfaulty server on {address}\n"));
-    let ending = Ending { shutdown: CancellationToken::new(), grace: GUARD };
+    let ending = Ending { shutdown: CancellationToken::new(), grace: GUARD, lent: false };
     serve_counted(listener, router, limits(), ending, &Default::default()).await;
 }
 

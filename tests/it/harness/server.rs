@@ -54,7 +54,7 @@ impl Server {
         let stop = CancellationToken::new();
         let router = router(app.clone()).expect("one contract collides with nothing");
         let router = router.layer(MapRequestLayer::new(from_elsewhere));
-        let ending = Ending { shutdown: stop.clone(), grace: MINUTE };
+        let ending = Ending { shutdown: stop.clone(), grace: MINUTE, lent: false };
         let connections = app.metrics.connections.clone();
         tokio::spawn(async move { serve_counted(listener, router, limits(), ending, &connections).await });
         Server { address, app, stop }

@@ -67,6 +67,31 @@ async fn a_backup_under_load_holds_all_that_was_acknowledged_before_it() {
     assert_eq!(client.ask(&knex(100)).await.status, 200);
 }
 
+/// The newest accounts of a server that was killed are in the log beside its file.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_was_not_closed_is_no_copy() {
+    let database = Database::sqlite();
+    let server = Vestibule::serve(&database).start();
+    assert_eq!(server.connect().await.ask(&knex(1)).await.status, 200);
+    server.signal("KILL");
+    drop(server);
+    let Database::Sqlite(home) = &database else { unreachable!("it is SQLite") };
+    let file = home.path().join("vestibule.db");
+    let restored = Database::sqlite();
+    let told = restore(&restored, &file);
+    assert_eq!(told.code, Some(2), "{}", told.err);
+    assert!(
+        told.err.contains("vestibule.db-wal holds accounts") && told.err.contains("vestibule backup"),
+        "{}",
+        told.err
+    );
+    // What it says to do works.
+    let copy = home.path().join("copy.db");
+    assert_eq!(backup(&database, &copy).code, Some(0));
+    let told = restore(&restored, &copy);
+    assert!(told.code == Some(0) && told.out.contains(": 1 account, "), "{} {}", told.out, told.err);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_ever_replaced() {
     let (database, folder) = (Database::sqlite(), Folder::new());
