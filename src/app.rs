@@ -52,6 +52,8 @@ pub struct App {
     pub body_limit: usize,
     /// The web pages of other origins that may ask.
     pub origins: Vec<WebOrigin>,
+    /// Whether sign-up is switched off.
+    pub closed: bool,
     /// Whether `/openapi.json` and `/docs` tell about the contracts.
     pub docs: bool,
     /// The registrations under way: they outlive the requests that began them.

@@ -278,21 +278,10 @@ mod tests {
         }
     }
 
-    /// A folder that is removed at the end.
-    struct Folder(std::path::PathBuf);
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
-
     #[test]
     fn progress_goes_from_the_first_part_to_the_last_also_when_a_build_goes_on() {
-        let folder = std::env::temp_dir().join(format!("vestibule-breach-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a folder");
-        let to = folder.join("filter");
-        let _folder = Folder(folder);
+        let folder = tempfile::tempdir().expect("a folder");
+        let to = folder.path().join("filter");
         let list = list((0..2000).map(|n| n.to_string()));
         let build = |lists: Vec<io::Result<(String, &[u8])>>| {
             let mut told = Vec::new();

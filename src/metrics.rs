@@ -321,7 +321,7 @@ fn register_connections(registry: &mut Registry) -> Connections {
     registry.register("connections_open", "Connections that are open", connections.open.clone());
     let help = "Connections that were let in";
     registry.register("connections_accepted", help, connections.accepted.clone());
-    let help = "Connections that were turned away because all places were taken";
+    let help = "Connections, and further requests of HTTP/2 connections, that were turned away because all places, or their network's share, were taken";
     registry.register("connections_refused", help, connections.refused.clone());
     let help = "Failures to accept a connection, such as a full table of open files";
     registry.register("connections_failed", help, connections.failed.clone());

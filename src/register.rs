@@ -28,8 +28,7 @@ use write::Writer;
 const CLOCKS_DIFFER: Duration = Duration::from_secs(3600);
 
 /// Registers one user, or repeats the answer to the same request. `tries` are those that its arrival has made. A client
-/// that leaves, which `claim` tells, costs
-/// nothing as long as no worker has begun with its hash; from then on this runs to its end.
+/// that leaves, which `claim` tells, costs nothing as long as no worker has begun with its hash; from then on this runs to its end.
 ///
 /// # Errors
 /// See [`RegisterError`]; after all but `Unknown` no account was made.

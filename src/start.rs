@@ -13,8 +13,7 @@ use crate::app::{App, Mounted, counted};
 use crate::audit::Audit;
 use crate::breach::Filter;
 use crate::clock::Clock;
-use crate::config::{self, Config, Loaded, Problems};
-use crate::contract::Secrets;
+use crate::config::{Config, Loaded, Problems};
 use crate::http::Tls;
 use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
@@ -121,6 +120,9 @@ impl<'l> Plan<'l> {
         if breached.is_none() && contracts.iter().any(|mounted| mounted.contract.refuses_common_passwords()) {
             notes.push("passwords.breached is not set: of passwords that were in breaches only those that are built in are refused".to_owned());
         }
+        if config.closed {
+            notes.push("sign-up is switched off (closed): every contract answers `closed`".to_owned());
+        }
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
@@ -163,10 +165,11 @@ impl<'l> Plan<'l> {
             store,
             readiness: Readiness::default(),
             contracts,
-            secrets: Arc::new(secrets(config)),
+            secrets: Arc::new(config.named_secrets()),
             base_url: config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into(),
             body_limit: config.limits.body.bytes(),
             origins: config.cors.origins.clone(),
+            closed: config.closed,
             docs: config.docs,
             tasks: TaskTracker::new(),
             metrics,
@@ -184,9 +187,4 @@ pub fn contracts(loaded: &Loaded, colour: bool) -> Result<Vec<Arc<Mounted>>, Sta
     let mut check = Check::new(loaded, Problems::default(), colour);
     let contracts = check.contracts();
     check.verdict().map(|()| contracts)
-}
-
-fn secrets(config: &Config) -> Secrets {
-    let text = |secret: &config::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
-    config.secrets.iter().map(|(name, secret)| (name.clone(), text(secret))).collect()
 }

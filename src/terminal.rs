@@ -36,7 +36,7 @@ fn escaped(json: &str) -> String {
 }
 
 /// Whether a terminal may obey it.
-fn is_order(c: char) -> bool {
+pub fn is_order(c: char) -> bool {
     // The last three groups are the marks of UAX 9 and the ends of lines and paragraphs.
     c.is_control()
         || matches!(c, '\u{61c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

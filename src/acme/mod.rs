@@ -27,7 +27,7 @@ use self::lifetime::Leaf;
 use self::pauses::Pauses;
 use crate::clock::Clock;
 use crate::config::{self, Challenge};
-use crate::http::{Challenges, Tls, read_certificate};
+use crate::http::{CertificateError, Challenges, FileError, Tls, read_certificate};
 use crate::metrics::CertificateMetrics;
 
 /// How often a process that does not order looks whether it should.
@@ -100,7 +100,7 @@ impl Acme {
     /// Sees to it that there is a certificate, for ever. `fresh` is notified of every new one.
     pub async fn keep(self, clock: Clock, metrics: CertificateMetrics, fresh: Arc<Notify>) {
         let mut pauses = Pauses::default();
-        if self.leaf().is_none() {
+        if self.leaf().is_ok_and(|leaf| leaf.is_none()) {
             tracing::warn!(
                 names = self.names.join(","),
                 directory = self.directory,
@@ -136,7 +136,7 @@ impl Acme {
     /// Orders if it is time to, and says how long to wait for the next look.
     async fn step(&self, clock: &Clock, fresh: &Notify) -> Result<Duration, AcmeFailure> {
         let now = clock.now().as_second();
-        let leaf = self.leaf();
+        let leaf = self.leaf()?;
         if let Some(leaf) = leaf.as_ref().filter(|leaf| leaf.covers(&self.names) && !leaf.has_expired(now)) {
             let left = self.left(leaf, now).await;
             if !left.is_zero() {
@@ -149,7 +149,7 @@ impl Acme {
         tracing::info!("a certificate was obtained");
         fresh.notify_one();
         // Whatever it says about itself, the next one is not ordered at once.
-        let length = self.leaf().map_or(0, |leaf| leaf.length());
+        let length = self.leaf()?.map_or(0, |leaf| leaf.length());
         Ok(Duration::from_secs(u64::try_from(length / 10).unwrap_or(0).clamp(1, 3600)))
     }
 
@@ -169,10 +169,21 @@ impl Acme {
         Some((due, again.clamp(SOON, NAP)))
     }
 
-    fn leaf(&self) -> Option<Leaf> {
+    /// The certificate in the folder. What is there and is none is as if it were not; what cannot be read may be a good one, and is no
+    /// reason to order another.
+    fn leaf(&self) -> Result<Option<Leaf>, AcmeFailure> {
         let file: PathBuf = self.folder.certificate();
-        let pair = read_certificate(&file, &file).ok()?;
-        Leaf::read(pair.end_entity_cert().ok()?)
+        match read_certificate(&file, &file) {
+            Ok(pair) => Ok(pair.end_entity_cert().ok().and_then(|certificate| Leaf::read(certificate))),
+            Err(CertificateError::Certificate { reason: FileError::Read(error), .. }) => {
+                if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error.into()) }
+            }
+            Err(error) => {
+                let error = plain(&error.to_string());
+                tracing::warn!(error, "what lies in the folder is no certificate; another one is ordered");
+                Ok(None)
+            }
+        }
     }
 }
 

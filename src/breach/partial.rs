@@ -24,7 +24,8 @@ use super::build::{BuildError, Built, Checkpoint, Finished, Step, build_from};
 /// shards that are done, of [`SHARDS`], those that an earlier build had finished included.
 ///
 /// # Errors
-/// See [`BuildError`]. After an input/output error the next build goes on; after other errors of the lists nothing is left.
+/// See [`BuildError`]. After an input/output error the next build goes on, and so it does after
+/// [`BuildError::OtherLists`], with the lists of before; after other errors of the lists nothing is left.
 pub fn build_to<R: BufRead>(
     lists: impl Iterator<Item = io::Result<(String, R)>>,
     to: &Path,

@@ -87,8 +87,9 @@ struct Outbox<'s> {
 impl Rows for Outbox<'_> {
     type Row = Event;
 
-    /// How long a transaction may take at most.
-    const OVERLAP: Duration = Duration::from_secs(30);
+    /// How long after its id was made an event may appear. On PostgreSQL its transaction may wait for a connection, be tried on
+    /// three, and take up to the deadline on each.
+    const OVERLAP: Duration = Duration::from_secs(120);
 
     async fn after(&self, id: Uuid, limit: u32) -> anyhow::Result<Vec<Event>> {
         self.store.events(Events::After(id, limit)).await.map_err(Failure::unavailable)

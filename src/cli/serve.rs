@@ -60,13 +60,14 @@ pub(super) fn run(args: ServeArgs, caller: &Caller) -> anyhow::Result<ExitCode> 
 async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow::Result<()> {
     // First of all: a server that cannot listen leaves no database behind.
     let shared = config.reuse_port;
-    let (listener, lent) = sockets.listen(0, config.listen, "listen", shared)?;
+    let (listener, lent) = sockets.listen(Some(0), config.listen, "listen", shared)?;
     let bound = listener.local_addr().context("asking for the listener's address")?;
-    let admin =
-        config.admin_listen.map(|address| sockets.listen(usize::MAX, address, "admin_listen", shared));
+    let admin = config.admin_listen.map(|address| sockets.listen(None, address, "admin_listen", shared));
     let admin = admin.transpose()?.map(Aside::on);
-    let redirect =
-        config.tls.redirect_listen.map(|address| sockets.listen(1, address, "tls.redirect_listen", shared));
+    let redirect = config
+        .tls
+        .redirect_listen
+        .map(|address| sockets.listen(Some(1), address, "tls.redirect_listen", shared));
     let redirect = redirect.transpose()?.map(Aside::on);
     let Started { app, tls, acme, notes, mut warnings } = plan.start(bound).await.map_err(refused)?;
     let router = http::router(app.clone()).map_err(|_| anyhow::anyhow!("two contracts share a route"))?;

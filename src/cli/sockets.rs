@@ -7,9 +7,7 @@ use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpSocket};
 
 use super::Failure;
-
-/// As many connections wait in the system's queue at the most; the same as tokio's own.
-const BACKLOG: u32 = 1024;
+use crate::http::BACKLOG;
 
 /// The sockets that were handed over (sd_listen_fds(3)), in the order of the unit: the main one, then the one of
 /// `tls.redirect_listen`. None when nobody handed any over.
@@ -20,23 +18,29 @@ impl Sockets {
         Sockets(ListenFd::from_env())
     }
 
-    /// The one at this place (the first is 0; there is none at `usize::MAX`), or a new one at `address`, which `key` names; and
+    /// The one at this place, if it has one there (the first is 0), or a new one at `address`, which `key` names; and
     /// whether it was handed over. With `shared` other processes may listen at a new one's address at the same time.
     pub(super) fn listen(
         &mut self,
-        place: usize,
+        place: Option<usize>,
         address: SocketAddr,
         key: &str,
         shared: bool,
     ) -> anyhow::Result<(TcpListener, bool)> {
-        let handed = self.0.take_tcp_listener(place).map_err(anyhow::Error::from).and_then(|handed| {
+        let handed = place.map_or(Ok(None), |place| self.0.take_tcp_listener(place));
+        let handed = handed.map_err(anyhow::Error::from).and_then(|handed| {
             let Some(handed) = handed else { return Ok(None) };
             // systemd leaves that to us, and a blocking accept would stop the whole runtime.
             handed.set_nonblocking(true)?;
             Ok(Some(TcpListener::from_std(handed)?))
         });
         let handed = handed
-            .with_context(|| format!("the socket number {place} from systemd cannot be used for `{key}`"))
+            .with_context(|| {
+                format!(
+                    "the socket number {} from systemd cannot be used for `{key}`",
+                    place.unwrap_or_default()
+                )
+            })
             .map_err(Failure::unavailable)?;
         match handed {
             Some(listener) => Ok((listener, true)),
@@ -57,5 +61,5 @@ fn bind(address: SocketAddr, shared: bool) -> std::io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(shared)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    socket.listen(BACKLOG.into())
 }

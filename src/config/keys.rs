@@ -55,6 +55,7 @@ pub const KEYS: &[Key] = &[
     Key { secret: true, ..key!(database) },
     key!(contracts),
     key!(base_url),
+    key!(closed),
     key!(docs),
     Key { secret: true, set: set_token_secret, ..key!(token_secret) },
     Key { set: set_token_secret_file, ..key!(token_secret_file) },
@@ -170,7 +171,7 @@ pub(super) fn set_named_secret(config: &mut Config, name: &str, raw: Raw<'_>) ->
         },
     };
     let name = name.strip_suffix("_file").unwrap_or(name);
-    config.secrets.insert(name.to_owned(), secret.not_empty()?);
+    config.secrets.insert(name.to_owned(), secret.not_empty()?.text_only()?);
     Ok(())
 }
 

@@ -40,6 +40,14 @@ impl Secret {
         if self.0.is_empty() { Err(ValueError::Empty) } else { Ok(self) }
     }
 
+    /// Refuses what is no text: it is compared with what clients write.
+    pub(super) fn text_only(self) -> Result<Secret, ValueError> {
+        match std::str::from_utf8(&self.0) {
+            Ok(_) => Ok(self),
+            Err(_) => Err(ValueError::Hidden { expected: "text in UTF-8" }),
+        }
+    }
+
     pub(super) fn at_least(self, bytes: usize) -> Result<Secret, ValueError> {
         let found = self.0.len();
         if found < bytes { Err(ValueError::Short { least: bytes, found }) } else { Ok(self) }

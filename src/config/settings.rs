@@ -13,6 +13,7 @@ use super::quantity::Size;
 use super::rate::Rate;
 use super::secret::Secret;
 use super::text::{BaseUrl, DatabaseAddress};
+use crate::contract::Secrets;
 use crate::names::Restriction;
 use crate::network::Network;
 use crate::proof::{Demand, Policy};
@@ -38,6 +39,8 @@ pub struct Config {
     pub contracts: Vec<Mount>,
     /// The address clients know this server by.
     pub base_url: BaseUrl,
+    /// Whether sign-up is switched off.
+    pub closed: bool,
     /// Whether `/openapi.json` and `/docs` are served.
     pub docs: bool,
     /// The key that signs tokens, at least [`Config::TOKEN_SECRET_BYTES`] long; `None` when nobody gave one.
@@ -192,6 +195,13 @@ pub struct Log {
 }
 
 impl Config {
+    /// The deployment's secrets, with which contracts compare.
+    pub fn named_secrets(&self) -> Secrets {
+        // They were read as text.
+        let text = |secret: &Secret| String::from_utf8_lossy(secret.expose()).into_owned();
+        self.secrets.iter().map(|(name, secret)| (name.clone(), text(secret))).collect()
+    }
+
     /// What the reader starts from. Every field but the secrets is overwritten by the default layer; a test proves it.
     pub(super) fn blank() -> Config {
         let nothing = Duration::ZERO;
@@ -205,6 +215,7 @@ impl Config {
             database: DatabaseAddress::default(),
             contracts: Vec::new(),
             base_url: BaseUrl::default(),
+            closed: false,
             docs: false,
             token_secret: None,
             token_secret_file: None,

@@ -8,25 +8,17 @@ use proptest::prelude::*;
 use super::*;
 
 /// A folder of its own for each test, removed at the end.
-struct Folder(PathBuf);
+struct Folder(tempfile::TempDir);
 
 impl Folder {
-    fn new(test: &str) -> Folder {
-        let path = std::env::temp_dir().join(format!("vestibule-config-{}-{test}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Folder(path)
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
     }
 
     fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
+        let path = self.0.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -46,7 +38,7 @@ fn from_environment(pairs: &[(&str, &str)]) -> Result<Loaded, Problems> {
 fn problems_of(folder: &Folder, text: &str) -> String {
     let file = folder.write("vestibule.toml", text);
     let problems = Config::load(Sources { file: Some(file), ..Sources::default() }).unwrap_err().to_string();
-    problems.replace(&format!("{}/", folder.0.display()), "")
+    problems.replace(&format!("{}/", folder.0.path().display()), "")
 }
 
 #[test]
@@ -105,7 +97,7 @@ fn the_defaults_are_what_the_documentation_promises() {
 
 #[test]
 fn later_layers_win_and_every_value_knows_its_origin() {
-    let folder = Folder::new("layers");
+    let folder = Folder::new();
     let file = folder.write(
         "v.toml",
         "listen = '127.0.0.1:1'\nshutdown_grace = '1s'\n[limits]\nconnections = 0x10\nbody = '1KiB'\n",
@@ -140,7 +132,7 @@ fn later_layers_win_and_every_value_knows_its_origin() {
 
 #[test]
 fn the_file_may_be_named_by_the_environment() {
-    let folder = Folder::new("named");
+    let folder = Folder::new();
     let file = folder.write("v.toml", "listen = '127.0.0.1:9'");
     let loaded = from_environment(&[("VESTIBULE_CONFIG", file.to_str().unwrap())]).unwrap();
     assert_eq!(loaded.config.listen.port(), 9);
@@ -150,7 +142,7 @@ fn the_file_may_be_named_by_the_environment() {
 
 #[test]
 fn all_problems_of_all_layers_are_shown_at_once_as_a_compiler_would() {
-    let folder = Folder::new("problems");
+    let folder = Folder::new();
     let file = folder.write(
         "vestibule.toml",
         r#"lisen = "127.0.0.1:1"
@@ -175,13 +167,13 @@ Parse = "also real"
     })
     .unwrap_err()
     .to_string()
-    .replace(&format!("{}/", folder.0.display()), "");
+    .replace(&format!("{}/", folder.0.path().display()), "");
     assert_eq!(problems, include_str!("tests/problems.txt").trim_end());
 }
 
 #[test]
 fn a_broken_file_shows_no_secret() {
-    let folder = Folder::new("broken");
+    let folder = Folder::new();
     let text = "token_secret = \"real one\nlisten = 127.0.0.1\n[secrets]\nparse = real two\n'real three";
     let problems = problems_of(&folder, text);
     assert!(!problems.contains("real"), "{problems}");
@@ -191,7 +183,7 @@ fn a_broken_file_shows_no_secret() {
 
 #[test]
 fn excerpts_never_show_a_neighbouring_secret() {
-    let folder = Folder::new("neighbour");
+    let folder = Folder::new();
     let text = "secrets = { a = 'real', B = 'real' }\ndatabase = 'mysql://u:real@h'\n'token_secret' = 'real'\n\
                 'passwords.workers' = 3\n";
     let problems = problems_of(&folder, text);
@@ -209,7 +201,7 @@ fn unknown_variables_are_refused_with_a_suggestion() {
 
 #[test]
 fn a_token_secret_is_read_from_a_file_without_its_last_newline() {
-    let folder = Folder::new("token");
+    let folder = Folder::new();
     let raw: Vec<u8> = (200..=231).collect();
     for (end, extra) in [("", 0), ("\n", 0), ("\r\n", 0), ("\n\n", 1)] {
         let path = folder.write("token", [&raw[..], end.as_bytes()].concat());
@@ -223,7 +215,7 @@ fn a_token_secret_is_read_from_a_file_without_its_last_newline() {
 
 #[test]
 fn a_secret_below_its_least_length_is_refused_wherever_it_comes_from() {
-    let folder = Folder::new("short");
+    let folder = Folder::new();
     let path = folder.write("token", "x".repeat(31) + "\n");
     let short = "s".repeat(31);
     let two = [("VESTIBULE_TOKEN_SECRET", short.as_str())];
@@ -241,7 +233,7 @@ fn a_secret_below_its_least_length_is_refused_wherever_it_comes_from() {
 
 #[test]
 fn a_secret_and_its_file_exclude_each_other_within_a_layer_and_override_across_layers() {
-    let folder = Folder::new("twins");
+    let folder = Folder::new();
     let (held, given) = ("h".repeat(32), "g".repeat(32));
     let path = folder.write("token", &held);
     let path = path.to_str().unwrap();
@@ -268,6 +260,18 @@ fn a_secret_and_its_file_exclude_each_other_within_a_layer_and_override_across_l
 }
 
 #[test]
+fn what_is_compared_with_texts_is_a_text() {
+    let folder = Folder::new();
+    let file = folder.write("app", b"not \xff text");
+    let variable = [("VESTIBULE_SECRETS_APP_FILE", file.to_str().unwrap())];
+    let text = from_environment(&variable).unwrap_err().to_string();
+    assert!(text.contains("must be text in UTF-8") && !text.contains("not \u{fffd}"), "{text}");
+    let file = folder.write("app", "ein Schlüssel\n");
+    let loaded = from_environment(&[("VESTIBULE_SECRETS_APP_FILE", file.to_str().unwrap())]).unwrap();
+    assert_eq!(loaded.config.named_secrets().named("app"), Some("ein Schlüssel"));
+}
+
+#[test]
 fn nothing_that_is_shown_shows_a_secret() {
     let loaded = from_environment(&[
         ("VESTIBULE_TOKEN_SECRET", "a real secret of thirty-two bytes"),
@@ -284,7 +288,7 @@ fn nothing_that_is_shown_shows_a_secret() {
 
 #[test]
 fn later_rooms_can_refuse_a_value_at_its_origin() {
-    let folder = Folder::new("later");
+    let folder = Folder::new();
     let file = folder.write("v.toml", "\npasswords.memory_kib = 64");
     let loaded = Config::load(Sources { file: Some(file), ..Sources::default() }).unwrap();
     let problem = loaded.problem("passwords.memory_kib", "is too little");

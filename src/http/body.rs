@@ -83,7 +83,7 @@ where
 
 /// Reads the body of a request that is refused without it, so that the connection can be used again. A client that
 /// asks before it sends, and a body that is too long, are spared the transfer: their connection ends.
-pub(super) async fn is_read(parts: &Parts, body: axum::body::Body, limit: usize) -> bool {
+pub(super) async fn drained(parts: &Parts, body: axum::body::Body, limit: usize) -> bool {
     !parts.headers.contains_key(EXPECT) && collect(body, limit).await.is_ok()
 }
 

@@ -17,7 +17,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Uri};
 
-use super::body::is_read;
+use super::body::drained;
 use super::caller::Caller;
 use super::handler::{Server, circumstances};
 use super::line::Line;
@@ -123,7 +123,7 @@ async fn refuse(server: &Server, request: Request) -> Result<Response<Body>, Req
     line.ends(CROSS_SITE, 403);
     let mut response =
         problem(StatusCode::FORBIDDEN, "Web pages of other sites may not sign anybody up here.");
-    if !is_read(&parts, body, app.body_limit).await {
+    if !drained(&parts, body, app.body_limit).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     line.answered();

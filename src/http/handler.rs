@@ -3,7 +3,7 @@
 mod exchange;
 mod receive;
 
-use super::body::is_read;
+use super::body::drained;
 use super::caller::Caller;
 use super::caught::{Panicked, caught};
 use super::line::Line;
@@ -11,7 +11,7 @@ use super::proof_challenge;
 use super::reply::{guarded, problem, respond};
 use super::routes::{Routes, by_media};
 use crate::app::App;
-use crate::contract::{Circumstances, Outcome, Refusal, Reply};
+use crate::contract::{Circumstances, Outcome, Reply};
 use crate::idempotency::Repeatable;
 use crate::metrics::BODY_TIMEOUT;
 use crate::register::{Answer, RegisterError, SignUp, register, repeated, settle};
@@ -61,7 +61,7 @@ pub(super) async fn answer(
         let line = Line::new(&app, &circumstances, caller, None);
         line.ends("not_found", 404);
         let mut response = problem(StatusCode::NOT_FOUND, "Nothing answers here.");
-        if !is_read(&parts, body, app.body_limit).await {
+        if !drained(&parts, body, app.body_limit).await {
             response.headers_mut().insert(CONNECTION, CLOSE);
         }
         line.answered();
@@ -110,7 +110,7 @@ impl Exchange {
         if parts.method != Method::POST {
             let mut reply = self.plain(Outcome::MethodNotAllowed);
             reply.headers.push((ALLOW, HeaderValue::from_static("POST")));
-            if !is_read(parts, body, self.body_limit()).await {
+            if !drained(parts, body, self.body_limit()).await {
                 reply.headers.push((CONNECTION, CLOSE));
             }
             return Ok(reply);
@@ -121,7 +121,7 @@ impl Exchange {
             Ok(tries) => tries,
             Err(throttled) => {
                 let mut reply = self.throttled(&throttled);
-                if !is_read(parts, body, self.body_limit()).await {
+                if !drained(parts, body, self.body_limit()).await {
                     reply.headers.push((CONNECTION, CLOSE));
                 }
                 return Ok(reply);
@@ -149,7 +149,16 @@ impl Exchange {
     async fn stopped(&self, stop: Stop) -> Result<Reply, BodyGone> {
         match stop {
             Stop::Refused(refusal) => Ok(self.refuse(refusal)),
-            Stop::Unproven(refusal, repeatable) => Ok(self.unproven(*refusal, &repeatable).await),
+            Stop::Unproven(refusal, repeatable) => {
+                Ok(self.kept(&repeatable).await.unwrap_or_else(|| self.refuse(*refusal)))
+            }
+            Stop::Closed(repeatable) => {
+                let kept = match &repeatable {
+                    Some(repeatable) => self.kept(repeatable).await,
+                    None => None,
+                };
+                Ok(kept.unwrap_or_else(|| self.plain(Outcome::Closed)))
+            }
             Stop::TooLate => Err(BodyGone),
             Stop::Crowded => Ok(self.later(Outcome::Busy, Duration::from_secs(1))),
             Stop::TooLarge => {
@@ -160,14 +169,10 @@ impl Exchange {
         }
     }
 
-    /// The repetition of a request under its idempotency key gets its answer, though its proof of work has expired since, or
-    /// was not asked for then.
-    async fn unproven(&self, refusal: Refusal, repeatable: &Repeatable) -> Reply {
-        match repeated(&self.app, repeatable).await {
-            Ok(Some(reply)) => reply,
-            Ok(None) => self.refuse(refusal),
-            Err(error) => self.refused(error),
-        }
+    /// The repetition of a request under its idempotency key gets its answer, though its proof of work has expired since, or was
+    /// not asked for then, or sign-up was switched off meanwhile.
+    async fn kept(&self, repeatable: &Repeatable) -> Option<Reply> {
+        repeated(&self.app, repeatable).await.unwrap_or_else(|error| Some(self.refused(error)))
     }
 
     /// Step 4, in a task of its own: a client that leaves cannot cut it in half, and a panic in it is an answer. Its

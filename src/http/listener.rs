@@ -24,8 +24,8 @@ use crate::metrics::Connections;
 /// enough not to spin, short enough that nobody notices once there is room again.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
-/// How many connections are taken from the system's queue at the end; tokio asks for a queue of this length.
-const BACKLOG: usize = 1024;
+/// As many connections wait in the system's queue at the most, and are taken from it at the end; as tokio has it.
+pub(crate) const BACKLOG: u16 = 1024;
 
 /// Accept errors closer together than this are one burst, and are logged once.
 const BURST: Duration = Duration::from_secs(1);
@@ -121,7 +121,7 @@ pub async fn serve_counted(
 fn still_queued(listener: TcpListener) -> impl Iterator<Item = (TcpStream, SocketAddr)> {
     let listener = listener.into_std().ok();
     let accept = move || listener.as_ref()?.accept().ok();
-    std::iter::from_fn(accept).take(BACKLOG).filter_map(|(stream, address)| {
+    std::iter::from_fn(accept).take(BACKLOG.into()).filter_map(|(stream, address)| {
         stream.set_nonblocking(true).ok()?;
         Some((TcpStream::from_std(stream).ok()?, address))
     })

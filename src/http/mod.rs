@@ -60,6 +60,7 @@ pub use certificate::{CertificateError, FileError, read as read_certificate};
 pub use entrance::Entrance;
 pub use guest::Peer;
 pub use limits::Limits;
+pub(crate) use listener::BACKLOG;
 pub use listener::{Drained, Ending, serve, serve_counted};
 /// For fuzzing.
 #[doc(hidden)]

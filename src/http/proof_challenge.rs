@@ -1,6 +1,6 @@
 //! `GET PATH/challenge`: what a client has to solve before it may sign up. Nothing is looked up and nothing remembered.
 
-use super::body::is_read;
+use super::body::drained;
 use super::reply::{guarded, problem};
 use crate::app::{App, Mounted};
 use axum::body::Body;
@@ -28,7 +28,7 @@ pub(super) async fn answer(app: &App, mounted: &Mounted, parts: Parts, body: Bod
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET,HEAD"));
         response
     };
-    if !is_read(&parts, body, app.body_limit).await {
+    if !drained(&parts, body, app.body_limit).await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     guarded(response, "")

@@ -68,8 +68,9 @@ impl Tls {
             config.alpn_protocols.push(ACME.to_vec());
         }
         // Sessions are kept by the clients, sealed, so that they cost no memory here.
-        if let Ok(ticketer) = aws_lc_rs::Ticketer::new() {
-            config.ticketer = ticketer;
+        match aws_lc_rs::Ticketer::new() {
+            Ok(ticketer) => config.ticketer = ticketer,
+            Err(error) => tracing::warn!(%error, "TLS sessions cannot be resumed"),
         }
         Tls { acceptor: TlsAcceptor::from(Arc::new(config)), certificate }
     }

@@ -1,6 +1,6 @@
 //! A request to be sent: the fields' values put where the contract reads them.
 
-use crate::contract::{Media, Operation, Place, Step};
+use crate::contract::{Media, Operation, Place, Step, put};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
@@ -117,36 +117,6 @@ fn content_type(media: Media) -> HeaderValue {
             HeaderValue::from_static("multipart/form-data; boundary=vestibule-prove-boundary")
         }
         other => HeaderValue::from_static(other.content_type()),
-    }
-}
-
-/// Writes `value` at the end of `steps`, making what is missing on the way.
-fn put(at: &mut Json, steps: &[Step], value: Json) {
-    let Some((first, rest)) = steps.split_first() else {
-        *at = value;
-        return;
-    };
-    match first {
-        Step::Key(key) => {
-            if !at.is_object() {
-                *at = Json::Object(Map::new());
-            }
-            if let Some(members) = at.as_object_mut() {
-                put(members.entry(key.as_str()).or_insert(Json::Null), rest, value);
-            }
-        }
-        Step::Pick { member, value: wanted } => {
-            if !at.is_array() {
-                *at = Json::Array(Vec::new());
-            }
-            let Some(items) = at.as_array_mut() else { return };
-            let known = items.iter().position(|item| item.get(member).and_then(Json::as_str) == Some(wanted));
-            let index = known.unwrap_or_else(|| {
-                items.push(serde_json::json!({ member: wanted }));
-                items.len() - 1
-            });
-            put(&mut items[index], rest, value);
-        }
     }
 }
 

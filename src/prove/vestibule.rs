@@ -102,6 +102,7 @@ impl Inside {
             base_url: wanted.base_url.into(),
             body_limit: BODY_LIMIT,
             origins: Vec::new(),
+            closed: false,
             docs: false,
             tasks: TaskTracker::new(),
             metrics,

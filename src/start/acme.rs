@@ -49,14 +49,13 @@ impl Check<'_> {
     fn roots(&mut self, acme: &config::Acme) -> Option<RootCertStore> {
         let mut roots = RootCertStore::empty();
         let Some(file) = &acme.ca else {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+            let found = rustls_native_certs::load_native_certs();
+            roots.add_parsable_certificates(found.certs);
             if roots.is_empty() {
                 let hint = "install the system's certificates (ca-certificates), or set `acme.ca`".to_owned();
-                self.refuse(
-                    "acme.directory",
-                    "cannot be trusted: this system has no certificates",
-                    Some(hint),
-                );
+                let why: String = found.errors.iter().map(|error| format!(" ({error})")).collect();
+                let reason = format!("cannot be trusted: this system has no certificates{why}");
+                self.refuse("acme.directory", reason, Some(hint));
             }
             return Some(roots);
         };

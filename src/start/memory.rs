@@ -166,7 +166,8 @@ fn limit(file: &Path) -> Option<Ceiling> {
     (bytes < UNLIMITED).then(|| Ceiling { bytes, whose: Whose::Group(file.to_owned()) })
 }
 
-fn mebibytes(bytes: u64) -> String {
+/// For people; rounded up.
+pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{} MiB", bytes.div_ceil(1 << 20))
 }
 
@@ -177,13 +178,13 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     /// A root folder with these files, removed at the end.
-    struct Root(PathBuf);
+    struct Root(tempfile::TempDir);
 
     impl Root {
-        fn with(test: &str, files: &[(&str, &str)]) -> Root {
-            let root = std::env::temp_dir().join(format!("vestibule-memory-{}-{test}", std::process::id()));
+        fn with(files: &[(&str, &str)]) -> Root {
+            let root = tempfile::tempdir().unwrap();
             for (path, text) in files {
-                let path = root.join(path);
+                let path = root.path().join(path);
                 fs::create_dir_all(path.parent().unwrap()).unwrap();
                 fs::write(path, text).unwrap();
             }
@@ -191,16 +192,10 @@ mod tests {
         }
 
         fn ceiling(&self) -> Option<(u64, String)> {
-            Ceiling::under(&self.0).map(|ceiling| {
-                let whose = ceiling.to_string().replace(&format!("{}/", self.0.display()), "/");
+            Ceiling::under(self.0.path()).map(|ceiling| {
+                let whose = ceiling.to_string().replace(&format!("{}/", self.0.path().display()), "/");
                 (ceiling.bytes, whose)
             })
-        }
-    }
-
-    impl Drop for Root {
-        fn drop(&mut self) {
-            let _ = fs::remove_dir_all(&self.0);
         }
     }
 
@@ -208,9 +203,9 @@ mod tests {
 
     #[test]
     fn without_groups_the_machine_is_the_limit() {
-        let root = Root::with("machine", &[MEMINFO]);
+        let root = Root::with(&[MEMINFO]);
         assert_eq!(root.ceiling(), Some((2 * GIB, "this machine has 2048 MiB".to_owned())));
-        assert_eq!(Root::with("nothing", &[("x", "")]).ceiling(), None);
+        assert_eq!(Root::with(&[("x", "")]).ceiling(), None);
     }
 
     #[test]
@@ -222,20 +217,20 @@ mod tests {
             ("sys/fs/cgroup/system.slice/memory.max", "134217728\n"),
         ];
         let told = "this process may have 128 MiB (/sys/fs/cgroup/system.slice/memory.max)".to_owned();
-        assert_eq!(Root::with("v2", &second).ceiling(), Some((128 << 20, told)));
+        assert_eq!(Root::with(&second).ceiling(), Some((128 << 20, told)));
         // As in a container that sees the host's path but only its own files.
         let first = [
             MEMINFO,
             ("proc/self/cgroup", "5:cpu,cpuacct:/docker/abc\n4:memory:/docker/abc\n0::/docker/abc\n"),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "67108864\n"),
         ];
-        assert_eq!(Root::with("v1", &first).ceiling().map(|(bytes, _)| bytes), Some(64 << 20));
+        assert_eq!(Root::with(&first).ceiling().map(|(bytes, _)| bytes), Some(64 << 20));
         let unlimited = [
             MEMINFO,
             ("proc/self/cgroup", "4:memory:/\n"),
             ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
         ];
-        assert_eq!(Root::with("v1-none", &unlimited).ceiling().map(|(bytes, _)| bytes), Some(2 * GIB));
+        assert_eq!(Root::with(&unlimited).ceiling().map(|(bytes, _)| bytes), Some(2 * GIB));
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub struct AccountFields {
     pub first_name: String,
     /// The last name.
     pub last_name: String,
-    /// Further values by their contract's names; at most 64 KiB as JSON.
+    /// Further values by their contract's names; at most 16 KiB as JSON (the user room sees to it).
     pub extra: Map<String, Value>,
 }
 

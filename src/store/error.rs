@@ -53,6 +53,14 @@ pub enum OpenError {
         /// The first finding.
         detail: String,
     },
+    /// It is not the database's fault.
+    #[error("{database}: opening it was broken off: {reason}; try again, and report it if it happens again")]
+    BrokenOff {
+        /// The file or server, without a password.
+        database: String,
+        /// What happened.
+        reason: String,
+    },
     /// A later Vestibule has migrated it.
     #[error(
         "{database}: its schema is number {found}, this program knows up to {known}; start the newer Vestibule"

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::super::table;
 use super::study::{Measured, Study, Wish};
 use crate::password::{Engine, Params};
+use crate::start::memory::mebibytes;
 
 /// How wide a full bar is, in characters.
 const BAR: usize = 24;
@@ -187,10 +188,6 @@ fn bar(shown: bool, share: f64) -> String {
     }
     let eighths = (share.clamp(0.0, 1.0) * (BAR * 8) as f64).round() as usize;
     format!("{}{}", "█".repeat(eighths / 8), EIGHTHS[eighths % 8])
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes / (1 << 20))
 }
 
 fn number(time: Duration) -> String {

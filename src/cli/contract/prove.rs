@@ -242,8 +242,7 @@ fn secrets(contract: &Contract, file: &FileArgs, caller: &Caller) -> anyhow::Res
             missing.to_uppercase()
         )));
     }
-    let text = |secret: &crate::config::Secret| String::from_utf8_lossy(secret.expose()).into_owned();
-    Ok(config.secrets.iter().map(|(name, secret)| (name.clone(), text(secret))).collect())
+    Ok(config.named_secrets())
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::terminal::is_order;
+
 /// Bytes that may wait; about twenty thousand lines. The batch being written comes on top, so it is twice this at most.
 const MOST: usize = 4 << 20;
 /// How long the end of the program waits for a reader.
@@ -94,11 +96,7 @@ fn push_visible(waiting: &mut Vec<u8>, line: &[u8]) {
     };
     for c in text.chars() {
         match c {
-            '\u{7f}'..='\u{9f}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2066}'..='\u{2069}' => {
+            c if c >= '\u{7f}' && is_order(c) => {
                 waiting.extend_from_slice(format!("\\u{:04x}", u32::from(c)).as_bytes());
             }
             _ => waiting.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes()),

@@ -8,7 +8,7 @@ use crate::contract::template::Format;
 use crate::contract::{Field, Make, Reveal, Token};
 use crate::user::Recipe;
 
-/// Fewer random bits than this can be guessed (BAR: 128; RFC 6749 section 10.10 asks for 2^-128).
+/// Fewer random bits than this can be guessed (RFC 6749, section 10.10: the probability of a guess must not exceed 2^-128).
 const LEAST_BITS: f64 = 128.0;
 
 /// Reads all tokens.

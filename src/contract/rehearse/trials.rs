@@ -1,7 +1,7 @@
 //! The values with which a contract is tried.
 
 use crate::contract::fields::Fields;
-use crate::contract::place::{Place, Step};
+use crate::contract::place::{Place, put};
 use crate::contract::template::UseKind;
 use crate::contract::{Contract, Field, JsonType, Operation, Unknown};
 use serde_json::{Map, Value as Json, json};
@@ -156,37 +156,10 @@ fn body(operation: &Operation, inputs: &[Option<Json>]) -> Json {
     let mut body = Json::Object(Map::new());
     for (field, input) in operation.fields.iter().zip(inputs) {
         if let (Place::Body(steps), Some(input)) = (&field.from, input) {
-            put(&mut body, steps, input);
+            put(&mut body, steps, input.clone());
         }
     }
     body
-}
-
-fn put(at: &mut Json, steps: &[Step], value: &Json) {
-    let Some((step, rest)) = steps.split_first() else {
-        *at = value.clone();
-        return;
-    };
-    match step {
-        Step::Key(key) => {
-            if !at.is_object() {
-                *at = Json::Object(Map::new());
-            }
-            if let Json::Object(members) = at {
-                put(members.entry(key).or_insert(Json::Null), rest, value);
-            }
-        }
-        Step::Pick { member, value: picked } => {
-            if !at.is_array() {
-                *at = Json::Array(Vec::new());
-            }
-            if let Json::Array(items) = at {
-                let mut item = Json::Object(Map::from_iter([(member.clone(), picked.as_str().into())]));
-                put(&mut item, rest, value);
-                items.push(item);
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -204,7 +177,7 @@ mod tests {
         let mut body = Json::Null;
         for (place, value) in [("user.a", 1), ("user.b", 2), ("f[id=x].value", 3), ("f[id=y].value", 4)] {
             let Ok(Place::Body(steps)) = Place::parse(place) else { panic!("{place}") };
-            put(&mut body, &steps, &json!(value));
+            put(&mut body, &steps, json!(value));
         }
         let list = json!([{ "id": "x", "value": 3 }, { "id": "y", "value": 4 }]);
         assert_eq!(body, json!({ "user": { "a": 1, "b": 2 }, "f": list }));

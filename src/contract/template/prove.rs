@@ -15,7 +15,7 @@ type States = BTreeSet<Automaton>;
 
 /// More states than this at one point is a template nobody can read either.
 const MOST_STATES: usize = 64;
-/// Brackets deeper than this are refused, as they are on input.
+/// Brackets deeper than this are refused; input may have twice as many.
 const MOST_DEPTH: usize = 16;
 
 /// Checks that every path through `nodes` writes exactly one JSON value.

@@ -20,6 +20,8 @@ pub(super) enum Stop {
     Refused(Refusal),
     /// Refused for its proof of work alone; it may be the repetition of a request that was answered.
     Unproven(Box<Refusal>, Box<Repeatable>),
+    /// Sign-up is switched off; it may be the repetition of a request that was answered before.
+    Closed(Option<Box<Repeatable>>),
     TooLarge,
     TooLate,
     /// There is no room for its body now.
@@ -27,8 +29,22 @@ pub(super) enum Stop {
 }
 
 impl Exchange {
-    /// The sign-up that a request asks for.
+    /// The sign-up that a request asks for, if there are sign-ups.
     pub(super) async fn receive(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
+        let received = self.received(parts, body).await;
+        if !self.app.closed {
+            return received;
+        }
+        let is_kept = self.mounted.contract.register.reveals_duplicates();
+        Err(match received {
+            Ok(sign_up) => Stop::Closed(sign_up.repeatable.filter(|_| is_kept).map(Box::new)),
+            Err(Stop::Refused(_)) => Stop::Closed(None),
+            Err(Stop::Unproven(_, repeatable)) => Stop::Closed(Some(repeatable)),
+            Err(other) => other,
+        })
+    }
+
+    async fn received(&self, parts: &Parts, body: Body) -> Result<SignUp, Stop> {
         let body = match collect(body, self.body_limit()).await {
             Ok(body) => body,
             Err(BodyError::TooLarge { .. }) => return Err(Stop::TooLarge),

@@ -111,11 +111,13 @@ fn settings(given: &Config) -> Config {
 /// given, not the process's default: a library installs none.
 fn verified() -> Result<MakeRustlsConnect, String> {
     let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
-        return Err(
-            "the system has no certificates to check the server's against; set SSL_CERT_FILE".to_owned()
-        );
+        let why: String = found.errors.iter().map(|error| format!(" ({error})")).collect();
+        return Err(format!(
+            "there are no certificates to check the server's against{why}; set SSL_CERT_FILE"
+        ));
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)

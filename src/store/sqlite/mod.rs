@@ -67,11 +67,10 @@ impl Sqlite {
         let file = file.clone();
         // Opening reads the whole of a small file and may migrate: too long for an async thread.
         let opened = tokio::task::spawn_blocking(move || open::open(&file, opening));
-        let opened = opened.await.unwrap_or_else(|stopped| {
-            Err(OpenError::Corrupt { database: database.clone(), detail: stopped.to_string() })
-        })?;
-        let writer = Writer::start(opened.connection, steps)
-            .map_err(|error| OpenError::Unreadable { path: database.into(), reason: error.to_string() })?;
+        let broken_off = |reason| OpenError::BrokenOff { database: database.clone(), reason };
+        let opened = opened.await.map_err(|stopped| broken_off(stopped.to_string()))??;
+        let writer =
+            Writer::start(opened.connection, steps).map_err(|error| broken_off(error.to_string()))?;
         let readers = Readers::new(opened.path);
         let asked = readers.clone();
         let lookups = Lookups::start(move |keys: Vec<Key>| {

@@ -114,6 +114,7 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
         base_url: "https://accounts.example.com".into(),
         body_limit: 64 * 1024,
         origins: Vec::new(),
+        closed: false,
         docs: false,
         tasks: TaskTracker::new(),
         metrics,

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use super::{accounts, assert_whole, opens};
-use crate::harness::client::{Client, Reply, at_once, post};
+use crate::harness::client::{Client, Reply, at_once, get, post};
 use crate::harness::database::Database;
 use crate::harness::process::Vestibule;
 
@@ -18,6 +18,7 @@ on_both! {
     without_a_key_only_a_window_repeats
     no_key_gives_away_what_a_contract_hides
     no_length_gives_away_what_a_contract_hides
+    closed_is_the_answer_but_for_what_was_answered_before
 }
 
 const PATH: &str = "/express/user/register";
@@ -260,4 +261,29 @@ async fn no_length_gives_away_what_a_contract_hides(database: &Database) {
             "{field} {length}"
         );
     }
+}
+
+async fn closed_is_the_answer_but_for_what_was_answered_before(database: &Database) {
+    let server = serve(database).start();
+    let first = server.connect().await.ask(&keyed(PATH, "\"k-1\"", &jane("supersecret"))).await;
+    assert_eq!(first.status, 201, "{first:?}");
+    server.stop();
+    let server = serve(database).with(&["--set", "closed=true"]).start();
+    let mut client = server.connect().await;
+    let john = jane("supersecret").replace("jane", "john");
+    for body in [john.as_str(), &jane("supersecret"), &jane("short"), "{}", "[", ""] {
+        for request in [post(PATH, body), keyed(PATH, "\"k-2\"", body)] {
+            let closed = client.ask(&request).await;
+            assert_eq!(closed.status, 403, "{body} {closed:?}");
+            assert_eq!(closed.header("content-type"), "application/problem+json");
+        }
+    }
+    // Whose answer was lost on the way still gets it.
+    let again = client.ask(&keyed(PATH, "\"k-1\"", &jane("supersecret"))).await;
+    assert_eq!(said(&again), said(&first));
+    assert_eq!(client.ask(&get("/healthz")).await.status, 200);
+    let log = server.stop().0.err;
+    assert!(log.contains("sign-up is switched off (closed)"), "{log}");
+    assert_eq!(log.matches("\"outcome\":\"closed\"").count(), 12, "{log}");
+    assert_whole(database, 1).await;
 }

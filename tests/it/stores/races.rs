@@ -60,16 +60,22 @@ async fn two_stores_on_one_database_share_the_truth(database: &Database) {
 
 async fn a_dropped_registration_is_whole(database: &Database) {
     let store = database.open().await;
-    for number in 0..20 {
-        let new = account(&format!("u{number}@example.com"));
-        // Polled once and dropped: a client that hangs up.
+    for steps in 0..40 {
+        let new = account(&format!("u{steps}@example.com"));
+        // Dropped after so many steps, the first after none: a client that hangs up.
         let mut registration = std::pin::pin!(register(&store, new));
-        let once = std::future::poll_fn(|context| {
-            std::task::Poll::Ready(std::future::Future::poll(registration.as_mut(), context).is_ready())
+        let mut left = steps;
+        let some = std::future::poll_fn(|context| match left {
+            0 => std::task::Poll::Ready(()),
+            _ => {
+                left -= 1;
+                registration.as_mut().poll(context).map(drop)
+            }
         });
-        once.await;
+        some.await;
     }
     store.close().await;
     let users = database.number("SELECT count(*) FROM users").await;
+    assert!((1..40).contains(&users), "{users}: none was cut, or none came to its end");
     assert_whole(database, users, users).await;
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::play::Played;
 use super::request::TryRequest;
-use crate::contract::{Contract, FieldTrace, Reply, RuleTrace, Shown, Verdict};
+use crate::contract::{Contract, FieldTrace, Reply, RuleTrace, Shown, Verdict, phrase};
 
 /// What stands in place of a secret.
 const SECRET: &str = "***";
@@ -136,7 +136,8 @@ fn section(out: &mut String, title: &str, rows: &[Vec<String>]) {
 /// Status line, headers and body as they go over the wire.
 pub(super) fn reply(shown: &Try<'_>, pretty: bool) -> String {
     let body = &shown.reply.body;
-    let mut out = format!("HTTP/1.1 {} {}\n", shown.answer.status().as_u16(), phrase(shown));
+    let mut out =
+        format!("HTTP/1.1 {} {}\n", shown.answer.status().as_u16(), phrase(shown.answer.status().as_u16()));
     for (name, value) in headers(shown) {
         let _ = writeln!(out, "{name}: {value}");
     }
@@ -146,11 +147,6 @@ pub(super) fn reply(shown: &Try<'_>, pretty: bool) -> String {
         None => out.push_str(body),
     }
     out
-}
-
-/// What hyper writes for a status without a registered phrase.
-fn phrase(shown: &Try<'_>) -> &'static str {
-    shown.answer.status().canonical_reason().unwrap_or("<none>")
 }
 
 fn headers(shown: &Try<'_>) -> Vec<(String, String)> {
@@ -189,7 +185,7 @@ pub(super) fn as_json(shown: &Try<'_>) -> Json {
         "errors": errors.collect::<Vec<_>>(),
         "reply": {
             "status": shown.reply.status,
-            "phrase": phrase(shown),
+            "phrase": phrase(shown.answer.status().as_u16()),
             "headers": headers(shown),
             "body": shown.reply.body,
         },
