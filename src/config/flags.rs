@@ -42,7 +42,8 @@ fn target(flag: &Flag, place: &Place, merge: &mut Merge) -> Option<Target> {
         merge.refuse(Problem::new(place.clone(), message).with_hint(hint));
         return None;
     };
-    // The database's address is let through: `--database` is worth it, and the password can be left to a file.
+    // The database's address is let through: `--database` is worth it, and one with a password can stand in the file or in
+    // VESTIBULE_DATABASE.
     if target.is_secret() && flag.key != "database" {
         let name = target.name();
         let variable = super::keys::variable(&name);

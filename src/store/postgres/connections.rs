@@ -19,6 +19,9 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 /// ones from the pool can be dead without knowing it.
 const CONNECTIONS_TRIED: usize = 3;
 
+/// See [`Postgres::ask_patiently`].
+const PATIENCE: Sql = "SET LOCAL statement_timeout = '10min'";
+
 /// A parameter and its type, as unnamed statements want them.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
@@ -64,6 +67,24 @@ impl Postgres {
             discard(client);
         }
         Err(last)
+    }
+
+    /// Asks for what may take minutes, as a count of all accounts does. The server's time limit is another one for this transaction
+    /// alone, so that it works behind a pooler, too.
+    pub(super) async fn ask_patiently(&self, sql: Sql) -> Result<Vec<Row>, StoreError> {
+        let mut client = self.client().await?;
+        let asked = async {
+            let transaction = client.transaction().await?;
+            transaction.batch_execute(PATIENCE).await?;
+            let rows = transaction.query_typed(sql, &[]).await?;
+            transaction.commit().await?;
+            Ok(rows)
+        };
+        let rows = asked.await.map_err(|error: tokio_postgres::Error| fault::told(&error));
+        if rows.is_err() {
+            discard(client);
+        }
+        rows
     }
 
     /// [`Postgres::ask`] for at most one row.

@@ -47,7 +47,7 @@ const COLLISIONS: Sql = "
 
 const PASSWORD: Sql = "SELECT password FROM users WHERE id = $1::bigint";
 
-/// Reads every account, so it may take longer than other look-ups.
+/// Reads every account, so it takes longer than other look-ups.
 const KEY_IDS: Sql = "
     SELECT substring(password from ',keyid=([^$,]*)') COLLATE \"C\" AS key_id, count(*)
     FROM users WHERE password <> '' GROUP BY key_id ORDER BY key_id NULLS FIRST";
@@ -80,7 +80,7 @@ pub(super) async fn password_of(store: &Postgres, id: i64) -> Result<Option<Stri
 }
 
 pub(super) async fn key_ids(store: &Postgres) -> Result<Vec<(Option<String>, i64)>, StoreError> {
-    let (_, rows) = store.ask(KEY_IDS, &[]).await?;
+    let rows = store.ask_patiently(KEY_IDS).await?;
     let row = |row: &Row| Ok((row.try_get(0)?, row.try_get(1)?));
     rows.iter().map(row).collect::<Result<_, _>>().map_err(unreadable)
 }
