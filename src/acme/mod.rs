@@ -175,8 +175,15 @@ impl Acme {
         let file: PathBuf = self.folder.certificate();
         match read_certificate(&file, &file) {
             Ok(pair) => Ok(pair.end_entity_cert().ok().and_then(|certificate| Leaf::read(certificate))),
-            Err(CertificateError::Certificate { reason: FileError::Read(error), .. }) => {
-                if error.kind() == io::ErrorKind::NotFound { Ok(None) } else { Err(error.into()) }
+            Err(
+                CertificateError::Certificate { reason: FileError::Read(error), .. }
+                | CertificateError::Key { reason: FileError::Read(error), .. },
+            ) => {
+                if error.kind() == io::ErrorKind::NotFound {
+                    Ok(None)
+                } else {
+                    Err(error.into())
+                }
             }
             Err(error) => {
                 let error = plain(&error.to_string());

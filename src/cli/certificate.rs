@@ -24,7 +24,8 @@ pub(super) fn keep_fresh(
 ) -> impl Future<Output = ()> {
     let files = tls.files();
     let mut seen = stamps(&files);
-    let mut unread = false;
+    // One that cannot be read now may be the next time, though its stamp stays.
+    let mut unread = tls.expiry().is_none();
     tell_expiry(&tls, &app);
     async move {
         let mut look = tokio::time::interval(LOOK);
@@ -46,7 +47,7 @@ pub(super) fn keep_fresh(
             match read {
                 Ok(()) => tracing::info!("the certificate was read again"),
                 // It was told when the files changed.
-                Err(_) if again => continue,
+                Err(error) if again && error.may_pass() => continue,
                 Err(error) => tracing::error!(%error, "the new certificate is of no use; the old one stays"),
             }
             tell_expiry(&tls, &app);

@@ -38,11 +38,6 @@ impl Contract {
     /// Reads a request and runs every rule that needs no store.
     pub async fn decode(&self, request: Request<'_>, now: &Circumstances) -> Result<Fields, Refusal> {
         let (media, body) = self.body(request).await?;
-        let twofold = self.register.fields.iter().find(|field| request.is_twofold(&field.from));
-        if let Some(Field { from, .. }) = twofold {
-            let reason = format!("{from} stands twice");
-            return Err(Refusal { reason, ..Refusal::plain(Outcome::Malformed) });
-        }
         let fields = cleaned(&self.register, read(&self.register, request, body, media), now);
         let errors = rules::check(&self.register, &fields, now, None);
         match errors.first() {
@@ -57,7 +52,7 @@ impl Contract {
         Some(read(&self.register, request, body, media).inputs)
     }
 
-    /// The first step of [`Contract::decode`]: the body as a tree.
+    /// The first step of [`Contract::decode`]: the body as a tree. What stands twice beside it is refused, too.
     pub(super) async fn body(&self, request: Request<'_>) -> Result<(Media, Json), Refusal> {
         let media = match self.media(request.headers) {
             Some(media) => media,
@@ -65,10 +60,13 @@ impl Contract {
             None => return Err(Refusal::plain(Outcome::UnsupportedMediaType)),
         };
         let content_type = header(request.headers, &http::header::CONTENT_TYPE).unwrap_or_default();
-        let body = body::read(media, &content_type, request.body)
-            .await
-            .map_err(|Malformed(reason)| Refusal { reason, ..Refusal::plain(Outcome::Malformed) })?;
-        Ok((media, body))
+        let malformed = |reason| Refusal { reason, ..Refusal::plain(Outcome::Malformed) };
+        let body = body::read(media, &content_type, request.body).await;
+        let body = body.map_err(|Malformed(reason)| malformed(reason))?;
+        match self.register.fields.iter().find(|field| request.is_twofold(&field.from)) {
+            Some(Field { from, .. }) => Err(malformed(format!("{from} stands twice"))),
+            None => Ok((media, body)),
+        }
     }
 }
 

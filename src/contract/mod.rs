@@ -62,7 +62,7 @@ pub(crate) use operation::{Collect, Unknown};
 pub use operation::{Contract, Operation, Reveal, challenge_path};
 pub use outcome::Outcome;
 pub(crate) use outcome::phrase;
-pub(crate) use place::{Place, Step, put};
+pub(crate) use place::{Place, Step, dig, put};
 pub use refusal::{FieldError, Refusal};
 pub(crate) use reply::ReplyTemplate;
 pub use reply::{EncodeError, Reply};

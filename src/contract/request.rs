@@ -31,7 +31,7 @@ impl Request<'_> {
     }
 
     /// What stands at a place, unless that lies in the body.
-    pub(super) fn beside_body(&self, place: &Place) -> Option<Json> {
+    pub(crate) fn beside_body(&self, place: &Place) -> Option<Json> {
         match place {
             Place::Body(_) => None,
             Place::Query(name) => query(self.query, name),

@@ -94,12 +94,10 @@ impl Contract {
 
 /// One text for each number, however it is written: 5 and 5.0 are one (JSON Schema 2020-12, section 6.3 of its core).
 fn decimal(number: &Number) -> String {
-    match number
-        .as_f64()
-        .filter(|float| number.is_f64() && float.fract() == 0.0 && float.abs() < 2_f64.powi(63))
-    {
-        Some(whole) => (whole as i64).to_string(),
-        None => number.to_string(),
+    match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
+        Some(whole) if whole.abs() < 2_f64.powi(63) => (whole as i64).to_string(),
+        Some(whole) if whole > 0.0 && whole < 2_f64.powi(64) => (whole as u64).to_string(),
+        _ => number.to_string(),
     }
 }
 

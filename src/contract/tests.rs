@@ -271,9 +271,13 @@ fn a_number_is_one_value_however_it_is_written() {
         let fields = runtime.block_on(contract.decode(request, &circumstances())).unwrap();
         contract.unique_extras(&fields).remove(0).1
     };
-    for same in
-        [["5", "5.0", "5e0"], ["0", "-0", "-0.0"], ["-7", "-7.0", "-70e-1"], ["1e300", "10e299", "1.0e300"]]
-    {
+    for same in [
+        ["5", "5.0", "5e0"],
+        ["0", "-0", "-0.0"],
+        ["-7", "-7.0", "-70e-1"],
+        ["1e19", "10000000000000000000", "1e19"],
+        ["1e300", "10e299", "1.0e300"],
+    ] {
         let [one, other, third] = same.map(claimed);
         assert!(one == other && one == third, "{same:?}: {one} {other} {third}");
     }

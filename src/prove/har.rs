@@ -3,7 +3,7 @@
 use super::cases::Case;
 use super::exchange::Answer;
 use super::request::{self, Outgoing};
-use crate::contract::{self, Contract, Place};
+use crate::contract::{self, Contract, Field, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -179,16 +179,21 @@ async fn case(
     let headers_sent = headers(&entry.request.headers, &LEFT_OUT);
     let request = contract::Request { query: uri.query(), headers: &headers_sent, body: &body };
     let values = contract.values(request).await;
-    let accounts = values.as_ref().map(|values| request::accounts(&contract.register, values));
-    let secrets = secrets(contract, values.unwrap_or_default(), &body);
+    let is_read = values.is_some();
+    let values = values.unwrap_or_else(|| guessed(contract, request));
+    let accounts = request::accounts(&contract.register, &values);
+    let secrets = secrets(contract, &values);
+    let shows_all = is_read && are_found(contract, request, &values, &secrets).await;
+    let withheld = !shows_all && !body.is_empty();
     let whole = uri.path_and_query().map_or("/", |p| p.as_str());
     let request = Outgoing {
         method: Method::POST,
         path: whole.strip_prefix(prefix).unwrap_or(whole).to_owned(),
         headers: headers_sent,
         body,
-        accounts: accounts.unwrap_or_default(),
+        accounts,
         secrets,
+        withheld,
     };
     let recorded = Answer {
         status: entry.response.status,
@@ -205,19 +210,45 @@ async fn case(
     }
 }
 
-/// What no report may show: the values of secret fields; and the whole body, where it cannot be read, or where a password stands
-/// in it in a spelling in which it would not be found.
-fn secrets(contract: &Contract, values: Vec<Option<Json>>, body: &Bytes) -> Vec<String> {
-    let fields = contract.register.fields.iter().zip(&values).filter(|(field, _)| field.secret);
-    let secrets = fields.filter_map(|(field, value)| Some((&field.from, request::plain(value.as_ref()?))));
-    let secrets: Vec<(&Place, String)> = secrets.filter(|(_, secret)| !secret.is_empty()).collect();
-    let whole = String::from_utf8_lossy(body);
-    let hidden = |(from, secret): &(&Place, String)| {
-        matches!(from, Place::Body(_)) && request::without(&whole, secret) == whole
+/// What probably stands in each field of a body that the contract cannot read.
+fn guessed(contract: &Contract, request: contract::Request<'_>) -> Vec<Option<Json>> {
+    let tree: Json = serde_json::from_slice(request.body).unwrap_or_default();
+    let value = |field: &Field| match &field.from {
+        Place::Body(steps) => contract::dig(&tree, steps).cloned(),
+        place => request.beside_body(place),
     };
-    let unread = values.is_empty() && !contract.register.fields.is_empty();
-    let withheld = (!whole.is_empty() && (unread || secrets.iter().any(hidden))).then(|| whole.into_owned());
-    withheld.into_iter().chain(secrets.into_iter().map(|(_, secret)| secret)).collect()
+    contract.register.fields.iter().map(value).collect()
+}
+
+/// What no report may show: the values of secret fields. Those of headers and cookies are secret for a reason of their own, and short
+/// ones (`en`) would be found everywhere.
+fn secrets(contract: &Contract, values: &[Option<Json>]) -> Vec<String> {
+    const SHORT: usize = 8;
+    let fields = contract.register.fields.iter().zip(values).filter(|(field, _)| field.secret);
+    let values = fields.filter_map(|(field, value)| Some((&field.from, request::plain(value.as_ref()?))));
+    let beside = |place: &Place| matches!(place, Place::Header(_) | Place::Cookie(_));
+    let secret = values.filter(|(from, value)| value.len() >= if beside(from) { SHORT } else { 1 });
+    secret.map(|(_, value)| value).collect()
+}
+
+/// Whether reports find each secret of the body in it: then nothing is left of it where the contract reads it.
+async fn are_found(
+    contract: &Contract,
+    request: contract::Request<'_>,
+    values: &[Option<Json>],
+    secrets: &[String],
+) -> bool {
+    let whole = String::from_utf8_lossy(request.body).into_owned();
+    let body = Bytes::from(secrets.iter().fold(whole, |text, secret| request::without(&text, secret)));
+    let Some(left) = contract.values(contract::Request { body: &body, ..request }).await else {
+        return false;
+    };
+    let fields = contract.register.fields.iter().zip(values).zip(&left);
+    let mut in_body = fields.filter(|((field, _), _)| field.secret && matches!(field.from, Place::Body(_)));
+    in_body.all(|((_, value), left)| {
+        let text = |value: &Option<Json>| value.as_ref().map(request::plain).unwrap_or_default();
+        text(value).is_empty() || text(left) == request::HIDDEN
+    })
 }
 
 fn body(request: &Request) -> Bytes {
@@ -312,7 +343,8 @@ mod tests {
             recorded["request"]["postData"]["text"] = body.into();
             let recording = read(contract, &log(&[recorded]), "").expect("a recording");
             let request = recording.cases[0].requests[0].clone();
-            request.clean(&String::from_utf8_lossy(&request.body))
+            assert!(!format!("{}{:?}", request.shown_body(), request.clean(&request.path)).contains("frogs"));
+            request.shown_body()
         };
         let shown = |body: &str| shown_by(&of_json, "application/json", body);
         assert_eq!(
@@ -322,6 +354,12 @@ mod tests {
         assert_eq!(shown(r#"{"username":"ann","password":"tree\u0020frogs"}"#), "***");
         assert_eq!(shown(r#"{"username":"ann","password":"tree frogs""#), "***");
         assert_eq!(shown_by(&of_json, "text/plain", "tree frogs"), "***");
+        assert_eq!(shown_by(&of_json, "text/plain", r#"{"username":"ann","password":"tree frogs"}"#), "***");
+        assert_eq!(
+            shown(r#"{"username":"frogs","password":"\u0066rogs"}"#),
+            "***",
+            "it is found, and elsewhere"
+        );
         let shown = |body: &str| shown_by(&of_forms, "application/x-www-form-urlencoded", body);
         assert_eq!(shown("email=a%40b.co&password=tree+frogs"), "email=a%40b.co&password=***");
         assert_eq!(shown("email=a%40b.co&password=tree%20frogs"), "email=a%40b.co&password=***");

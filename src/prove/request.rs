@@ -26,6 +26,8 @@ pub struct Outgoing {
     pub accounts: Vec<String>,
     /// What must not be shown to people: recorded passwords.
     pub secrets: Vec<String>,
+    /// Whether the body must not be shown at all: a password stands in it in a spelling in which it would not be found.
+    pub withheld: bool,
 }
 
 impl Outgoing {
@@ -35,11 +37,13 @@ impl Outgoing {
             Regex::new(r"\b(eyJ[A-Za-z0-9_-]{6})[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*")
                 .expect("a test compiles it")
         });
-        let mut text = TOKEN.replace_all(text, "$1..").into_owned();
-        for secret in &self.secrets {
-            text = without(&text, secret);
-        }
-        text
+        let text = self.secrets.iter().fold(text.to_owned(), |text, secret| without(&text, secret));
+        TOKEN.replace_all(&text, "$1..").into_owned()
+    }
+
+    /// The body as reports may show it.
+    pub(super) fn shown_body(&self) -> String {
+        if self.withheld { HIDDEN.to_owned() } else { self.clean(&String::from_utf8_lossy(&self.body)) }
     }
 }
 
@@ -51,8 +55,11 @@ pub(super) fn without(text: &str, secret: &str) -> String {
     let percent =
         percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
     let forms = [inside, secret, encoded.as_str(), percent.as_str()];
-    forms.iter().fold(text.to_owned(), |text, form| text.replace(form, "***"))
+    forms.iter().fold(text.to_owned(), |text, form| text.replace(form, HIDDEN))
 }
+
+/// What stands in the place of a secret.
+pub(super) const HIDDEN: &str = "***";
 
 /// One value per field of the contract; `None` is left out of the request.
 pub(super) type Values = Vec<Option<Json>>;
@@ -102,6 +109,7 @@ pub(super) fn compose(
         body: write(media, &body).into(),
         accounts: accounts(operation, values),
         secrets: Vec::new(),
+        withheld: false,
     }
 }
 

@@ -47,7 +47,8 @@ impl Writer {
                 password: password.clone(),
                 keys,
                 created_at: writer.circumstances.now,
-                event_id: uuid_v7(writer.circumstances.now, app.clock.random()),
+                // Of now, when it is about to be written: who follows the events waits no longer for a late one than that takes.
+                event_id: uuid_v7(app.clock.now(), app.clock.random()),
                 repetition: writer.repeatable.as_ref().map(|r| r.repetition.clone()),
             };
             let (seal, mint, clock, steps) =

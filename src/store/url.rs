@@ -9,8 +9,8 @@
 //!
 //! `sslmode`: `disable` never encrypts. `require`, `verify-ca` and `verify-full` all encrypt and check certificate and
 //! host name against the system's certificates (stricter than libpq, whose `require` checks nothing). Without it, that is
-//! done to every other machine, and plain text is sent over a Unix socket and to this very machine. `prefer` takes plain
-//! text from another machine, too, when that says that it knows no TLS: whoever stands between can say so.
+//! done as soon as one of the hosts is another machine, and plain text is sent when all are this very machine or Unix sockets.
+//! `prefer` takes plain text from another machine, too, when that says that it knows no TLS: whoever stands between can say so.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -117,9 +117,8 @@ fn postgres(text: &str) -> Result<PostgresServer, UrlError> {
     if config.get_hosts().is_empty() && config.get_hostaddrs().is_empty() {
         return Err(UrlError::NoHost);
     }
-    let said = text
-        .split_once('?')
-        .is_some_and(|(_, options)| options.split('&').any(|o| o.starts_with("sslmode=")));
+    let said =
+        text.split_once('?').is_some_and(|(_, options)| options.split('&').any(|o| o == "sslmode=prefer"));
     let mode = match config.get_ssl_mode() {
         SslMode::Prefer if stays_here(&config) => SslMode::Disable,
         SslMode::Prefer if !said => SslMode::Require,

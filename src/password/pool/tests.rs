@@ -197,20 +197,24 @@ fn who_left_before_asking_is_not_let_in() {
 fn nobody_comes_between_a_place_and_its_hash() {
     let pool = pool(Duration::ZERO);
     let gate = Gate::shut(&pool);
-    let over = std::sync::atomic::AtomicBool::new(false);
+    // It is over when the guard is gone, also by a panic.
+    let over = Arc::new(());
     std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+        let (guard, seen) = (over.clone(), Arc::downgrade(&over));
+        drop(over);
+        let pool = &pool;
+        scope.spawn(move || {
+            while seen.strong_count() > 0 {
                 drop(pool.place(Source(0)));
             }
         });
+        let _guard = guard;
         for _ in 0..2000 {
             let place = std::iter::repeat_with(|| pool.place(Source(0))).find_map(Result::ok).unwrap();
             let presence = pool.presence();
             // There is room for one, and it is ours until we leave.
             begin(&mut pin!(pool.hash(password("a"), [0; 16], place, presence.claim())));
         }
-        over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     gate.open();
 }

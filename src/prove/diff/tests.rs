@@ -14,7 +14,7 @@ fn answer(status: u16, body: &str) -> Answer {
 fn request() -> Outgoing {
     let (method, path) = (http::Method::POST, "/users".to_owned());
     let (headers, body, accounts) = (HeaderMap::new(), Bytes::new(), Vec::new());
-    Outgoing { method, path, headers, body, accounts, secrets: vec!["s3cret".to_owned()] }
+    Outgoing { method, path, headers, body, accounts, secrets: vec!["s3cret".to_owned()], withheld: false }
 }
 
 #[test]

@@ -106,7 +106,8 @@ pub fn text(result: &CaseResult, colour: bool) -> String {
     );
     for exchange in result.exchanges.iter().filter(|e| !e.differences.is_empty()) {
         let request = &exchange.request;
-        let line = format!("{} {} {}", request.method, request.path, body(request));
+        let line =
+            format!("{} {} {}", request.method, printable(&request.clean(&request.path)), body(request));
         let _ = writeln!(out, "        {}", paint.dim(line.trim_end()));
         for difference in &exchange.differences {
             let _ = writeln!(
@@ -191,7 +192,7 @@ fn shortened(cases: &[String]) -> String {
 
 /// A request's body, without what must not be shown.
 fn body(request: &Outgoing) -> String {
-    short(&printable(&request.clean(&String::from_utf8_lossy(&request.body))))
+    short(&printable(&request.shown_body()))
 }
 
 fn printed(answer: &Result<Answer, String>, request: &Outgoing) -> String {
@@ -240,6 +241,7 @@ pub(super) mod tests {
                     body: Bytes::from_static(b"{\"password\":\"s3\\\"cret\"}"),
                     accounts: Vec::new(),
                     secrets: vec!["s3\"cret".to_owned()],
+                    withheld: false,
                 },
                 old: Ok(answer(400, "<script>\x1b[2J")),
                 new: answer(400, "{}"),

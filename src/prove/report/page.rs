@@ -116,9 +116,13 @@ fn one(out: &mut String, exchange: &Exchange) {
         out,
         "<pre>{} {}\n{}\n\n{}</pre>",
         request.method,
-        escape(&request.path),
+        escape(&request.clean(&request.path)),
         escape(&kind),
-        escape(&pretty(&String::from_utf8_lossy(&request.body), request)),
+        escape(&if request.withheld {
+            request.shown_body()
+        } else {
+            pretty(&String::from_utf8_lossy(&request.body), request)
+        }),
     );
     if !exchange.differences.is_empty() {
         out.push_str("<ul>");

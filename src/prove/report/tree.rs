@@ -49,9 +49,9 @@ fn exchange(exchange: &Exchange) -> Json {
     tree!({
         "request": {
             "method": request.method.as_str(),
-            "path": request.path,
+            "path": request.clean(&request.path),
             "content_type": content_type(&request.headers),
-            "body": request.clean(&String::from_utf8_lossy(&request.body)),
+            "body": request.shown_body(),
         },
         "old": exchange.old.as_ref().map_or_else(|reason| tree!({ "none": reason }), |a| answer(a, request)),
         "vestibule": answer(&exchange.new, request),

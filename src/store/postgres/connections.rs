@@ -19,7 +19,8 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(15);
 /// ones from the pool can be dead without knowing it.
 const CONNECTIONS_TRIED: usize = 3;
 
-/// See [`Postgres::ask_patiently`].
+/// See [`Postgres::ask_patiently`]; as seen from here, and by the server.
+const LONGEST: Duration = Duration::from_secs(660);
 const PATIENCE: Sql = "SET LOCAL statement_timeout = '10min'";
 
 /// A parameter and its type, as unnamed statements want them.
@@ -80,7 +81,10 @@ impl Postgres {
             transaction.commit().await?;
             Ok(rows)
         };
-        let rows = asked.await.map_err(|error: tokio_postgres::Error| fault::told(&error));
+        let rows = match tokio::time::timeout(LONGEST, asked).await {
+            Ok(rows) => rows.map_err(|error: tokio_postgres::Error| fault::told(&error)),
+            Err(_) => Err(StoreError::Busy("the server does not answer")),
+        };
         if rows.is_err() {
             discard(client);
         }

@@ -32,6 +32,8 @@ pub(super) fn backup(connection: &Connection, to: &Path) -> Result<Copied, Backu
 /// Copies the file of a backup to where a database is to be. Nobody may have that file open.
 pub(super) fn restore(from: &Path, to: &Path) -> Result<Copied, BackupError> {
     file::inspect(from)?;
+    // The log is beside the file itself, and not beside a link to it.
+    let from = &fs::canonicalize(from).unwrap_or_else(|_| from.to_owned());
     for suffix in ["-wal", "-journal"] {
         let log = beside(from, suffix);
         if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {

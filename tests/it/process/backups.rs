@@ -85,6 +85,9 @@ async fn a_database_that_was_not_closed_is_no_copy() {
         "{}",
         told.err
     );
+    let link = home.path().join("link.db");
+    std::os::unix::fs::symlink(&file, &link).expect("a link");
+    assert_eq!(restore(&restored, &link).code, Some(2), "its log is not beside the link");
     // What it says to do works.
     let copy = home.path().join("copy.db");
     assert_eq!(backup(&database, &copy).code, Some(0));

@@ -76,6 +76,8 @@ async fn a_dropped_registration_is_whole(database: &Database) {
     }
     store.close().await;
     let users = database.number("SELECT count(*) FROM users").await;
-    assert!((1..40).contains(&users), "{users}: none was cut, or none came to its end");
+    assert!(users > 0, "none came to its end");
+    // On SQLite whoever has begun has handed the whole to the writer; on PostgreSQL a statement is on its way.
+    assert!(users < if matches!(database, Database::Postgres(_)) { 39 } else { 40 }, "{users}: none was cut");
     assert_whole(database, users, users).await;
 }
