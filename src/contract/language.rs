@@ -327,13 +327,18 @@ pub const TOKEN: &[Word] = &[
 
 /// An outcome's table.
 pub const REPLY: &[Word] = &[
-    word("status", Kind::Integer, "by outcome", "Also `{{ status }}`, and its reason phrase `{{ phrase }}`."),
+    word(
+        "status",
+        Kind::Integer,
+        "by outcome",
+        "From 200 to 599; 204, 205 and 304 have no body. Also `{{ status }}`, and its reason phrase `{{ phrase }}`.",
+    ),
     word("message", Kind::Template, "by outcome", "`{{ message }}`, for the shape in `default`."),
     word(
         "headers",
         Kind::Headers,
         "none",
-        "`Set-Cookie` and `Location` are ordinary headers: paste them. `Content-Type` is a fixed text and decides how the body is written.",
+        "`Set-Cookie` and `Location` are ordinary headers: paste them. `Content-Type` is a fixed text and decides how the body is written. What the connection decides (`Content-Length`, `Date`, `Connection` ..) is refused.",
     ),
     word(
         "body",
