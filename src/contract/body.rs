@@ -6,10 +6,13 @@
 use bytes::Bytes;
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value as Json};
+use std::cell::Cell;
 use std::fmt;
 
 /// Lists and objects may be nested this deep.
 const MOST_DEPTH: usize = 32;
+/// Values of a JSON body, all lists and objects counted: what expressions do with two lists takes the product of their lengths.
+const MOST_VALUES: usize = 4096;
 /// Pairs of a form, parts of a multipart body.
 const MOST_PAIRS: usize = 256;
 
@@ -81,14 +84,24 @@ pub(crate) async fn read(media: Media, content_type: &str, body: &Bytes) -> Resu
     }
 }
 
+/// A parser's words may quote what was sent; so much of them will do.
+const MOST_OF_REASON: usize = 200;
+
 fn malformed<T>(reason: impl Into<String>) -> Result<T, Malformed> {
-    Err(Malformed(reason.into()))
+    let mut reason = reason.into();
+    if let Some((end, _)) = reason.char_indices().nth(MOST_OF_REASON) {
+        reason.truncate(end);
+    }
+    Err(Malformed(reason))
 }
 
 fn json(body: &[u8]) -> Result<Json, Malformed> {
     let Ok(text) = std::str::from_utf8(body) else { return malformed("the body is not UTF-8") };
     let mut reader = serde_json::Deserializer::from_str(text);
-    let value = Depth(0).deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
+    let left = Cell::new(MOST_VALUES);
+    let value = Tree { depth: 0, left: &left }
+        .deserialize(&mut reader)
+        .and_then(|value| reader.end().map(|()| value));
     match value {
         Ok(Json::Object(members)) => Ok(Json::Object(members)),
         Ok(_) => malformed("the body is not a JSON object"),
@@ -96,21 +109,34 @@ fn json(body: &[u8]) -> Result<Json, Malformed> {
     }
 }
 
-/// Builds a tree, refusing duplicate keys (serde_json keeps the last one in silence) and deep nesting.
+/// Builds a tree, refusing duplicate keys (serde_json keeps the last one in silence), deep nesting and too many values.
 #[derive(Clone, Copy)]
-struct Depth(usize);
+struct Tree<'c> {
+    depth: usize,
+    left: &'c Cell<usize>,
+}
 
-impl<'de> DeserializeSeed<'de> for Depth {
+impl Tree<'_> {
+    fn inside(self) -> Self {
+        Tree { depth: self.depth + 1, ..self }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Tree<'_> {
     type Value = Json;
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<Json, D::Error> {
-        if self.0 > MOST_DEPTH {
+        if self.depth > MOST_DEPTH {
             return Err(D::Error::custom("nested too deep"));
+        }
+        match self.left.get().checked_sub(1) {
+            Some(left) => self.left.set(left),
+            None => return Err(D::Error::custom("too many values")),
         }
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Depth {
+impl<'de> Visitor<'de> for Tree<'_> {
     type Value = Json;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
@@ -138,7 +164,7 @@ impl<'de> Visitor<'de> for Depth {
     }
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Json, A::Error> {
         let mut out = Vec::new();
-        while let Some(item) = items.next_element_seed(Depth(self.0 + 1))? {
+        while let Some(item) = items.next_element_seed(self.inside())? {
             out.push(item);
         }
         Ok(Json::Array(out))
@@ -149,7 +175,7 @@ impl<'de> Visitor<'de> for Depth {
             if out.contains_key(&key) {
                 return Err(A::Error::custom("a key stands twice"));
             }
-            let value = members.next_value_seed(Depth(self.0 + 1))?;
+            let value = members.next_value_seed(self.inside())?;
             out.insert(key, value);
         }
         Ok(Json::Object(out))

@@ -1,6 +1,7 @@
 //! Names that say by themselves that a value is not the client's to set, or not ours to show.
 
 use serde_json::Value as Json;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// What only the server sets: privileges, states of an account, its times. Compared without case and punctuation, so
 /// that `isAdmin`, `is-admin` and `IS_ADMIN` are one.
@@ -88,7 +89,7 @@ pub(super) fn is_password(name: &str) -> bool {
 }
 
 fn plain(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    name.nfkc().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 /// `confirmPass2` is `confirm` and `pass`.

@@ -24,6 +24,15 @@ pub(crate) enum Step {
 }
 
 impl Step {
+    /// The key, or the item's name in a list of named values (`formFields[id=email].value`).
+    fn name(&self) -> Option<&str> {
+        match self {
+            Step::Key(key) if key == "value" => None,
+            Step::Key(key) => Some(key),
+            Step::Pick { value, .. } => Some(value),
+        }
+    }
+
     /// Whether both steps can lead to the same value. Items that are picked by different members may be one item.
     fn may_be(&self, other: &Step) -> bool {
         match (self, other) {
@@ -49,6 +58,15 @@ impl Place {
                 Err("a name is missing after the colon")
             }
             _ => Ok(place),
+        }
+    }
+
+    /// By what name the value stands in the request.
+    pub(crate) fn last_name(&self) -> &str {
+        match self {
+            Place::Query(name) | Place::Cookie(name) => name,
+            Place::Header(name) => name.as_str(),
+            Place::Body(steps) => steps.iter().rev().find_map(Step::name).unwrap_or_default(),
         }
     }
 

@@ -29,7 +29,14 @@ impl Contract {
             }
         }
         if self.register.unknown == Unknown::Keep {
-            for (key, value) in unknown_members(&self.register, &fields.body) {
+            // Under the name of a stored value only its field may store something: the rules have seen no other.
+            let is_stored = |key: &str| {
+                let extras = self.register.fields.iter().filter_map(|field| field.into.as_ref());
+                extras.into_iter().any(|meaning| matches!(meaning, Meaning::Extra(name) if name == key))
+            };
+            for (key, value) in
+                unknown_members(&self.register, &fields.body).filter(|(key, _)| !is_stored(key))
+            {
                 if let Some(value) = guard::harmless(key, value, out.password.as_deref()) {
                     out.extra.entry(key).or_insert(value);
                 }

@@ -1,5 +1,6 @@
 //! What a contract promises, whatever a client sends: asked through the same calls as the server makes.
 
+mod attempts;
 mod duplicates;
 mod promises;
 mod schema;

@@ -13,6 +13,7 @@ use super::circumstances::Circumstances;
 use super::fields::Fields;
 use super::operation::Contract;
 use super::outcome::Outcome;
+use super::refusal::FieldError;
 use super::reply::{EncodeError, Reply, ReplyTemplate};
 use super::template::RenderError;
 use super::token::{Make, Mint, Minted};
@@ -39,9 +40,9 @@ impl Contract {
                     .refusal_with(outcome, Scene { fields: bare.as_ref(), ..scene }, now)
                     .map_err(|_| error);
             }
-            let Some(first) = scene.errors.first() else { return Err(error) };
-            let first = [first.without_values()];
+            let first: Vec<_> = scene.errors.iter().take(1).map(FieldError::without_values).collect();
             self.refusal_with(outcome, Scene { fields: None, errors: &first, ..scene }, now)
+                .map_err(|_| error)
         })
     }
 
@@ -76,7 +77,7 @@ impl Contract {
     }
 
     /// The fields without what is not stored.
-    fn stored(&self, fields: &Fields) -> Fields {
+    pub(in crate::contract) fn stored(&self, fields: &Fields) -> Fields {
         let pairs = self.register.fields.iter().zip(&fields.inputs);
         let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
         Fields { inputs: stored.collect(), body: Json::Null }

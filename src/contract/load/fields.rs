@@ -126,6 +126,15 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
                 )
                 .help("add { required = true } to its rules");
         }
+        Some(Meaning::Extra(extra)) if guard::is_password(extra) => {
+            source
+                .error(
+                    "a password is not stored beside the password",
+                    span(),
+                    "it would be stored as it is written",
+                )
+                .help("remove `into`: the field is then checked and forgotten");
+        }
         Some(Meaning::Id) if !field.rules.iter().any(|r| r.condition.is_none() && whole_pattern(r)) => {
             source
                 .error("an id from the client needs a `pattern`", span(), "anything could be an id")
@@ -162,7 +171,14 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
 
 /// Whether one of a rule's patterns speaks of the whole text.
 fn whole_pattern(rule: &Rule) -> bool {
-    rule.patterns.iter().any(|p| p.as_str().starts_with('^') && p.as_str().ends_with('$'))
+    let whole = |pattern: &str| {
+        // `^a|b$` is one that begins with a, or one that ends with b.
+        let inside = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
+        let wrapped = inside.filter(|inside| !inside.ends_with('\\')).map(|inside| format!("^(?:{inside})$"));
+        let meant = |pattern: &str| regex_syntax::parse(pattern).ok();
+        wrapped.is_some_and(|wrapped| meant(&wrapped).is_some_and(|whole| meant(pattern) == Some(whole)))
+    };
+    rule.patterns.iter().any(|p| whole(p.as_str()))
 }
 
 fn rule(source: &mut Source<'_>, table: &Table, known: &Names) -> Rule {

@@ -237,7 +237,7 @@ fn format_of(content_type: &str) -> Format {
     match essence.as_str() {
         json if json.ends_with("/json") || json.ends_with("+json") => Format::Json,
         // The escapes of HTML are those of XML.
-        xml if xml.ends_with("html") || xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Html,
+        xml if xml.contains("html") || xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Html,
         _ => Format::Plain,
     }
 }

@@ -16,7 +16,8 @@ pub(super) fn mark(fields: &mut [Field]) {
     for field in fields.iter_mut() {
         let credential = matches!(field.from, Place::Header(_) | Place::Cookie(_))
             || field.rules.iter().any(|r| r.secret.is_some() || r.proof);
-        let twin = compared.contains(&field.name) || guard::is_password(&field.name);
+        let named = guard::is_password(&field.name) || guard::is_password(field.from.last_name());
+        let twin = compared.contains(&field.name) || named;
         field.secret = field.is_password() || field.into.is_none() && (credential || twin);
     }
     let secrets: Vec<Place> = fields.iter().filter(|f| f.secret).map(|f| f.from.clone()).collect();

@@ -2,8 +2,10 @@
 
 use crate::contract::fields::Fields;
 use crate::contract::place::{Place, put};
+use crate::contract::rules::check;
+use crate::contract::samples::circumstances;
 use crate::contract::template::UseKind;
-use crate::contract::{Contract, Field, JsonType, Operation, Unknown};
+use crate::contract::{Contract, Field, JsonType, Make, Operation, Unknown};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -107,16 +109,62 @@ fn constants(contract: &Contract) -> BTreeSet<String> {
         _ => None,
     });
     let mut out: BTreeSet<String> = texts.collect();
-    if operation.fields.iter().any(|f| f.json_type() == JsonType::Object) {
+    let objects = operation.fields.iter().any(|f| f.json_type() == JsonType::Object);
+    if objects || templates().any(|t| has_chosen_keys(t.source())) {
         out.extend(templates().flat_map(|t| keys(t.source())));
+    }
+    let claims = || {
+        operation.tokens.iter().filter_map(|token| match &token.make {
+            Make::Claims(template) => Some(template),
+            Make::Random(_) => None,
+        })
+    };
+    if claims().any(|claims| objects || has_chosen_keys(claims.source())) {
+        out.extend(claims().flat_map(|claims| keys(claims.source())));
+        // These are appended to them.
+        out.extend(["iat", "exp"].map(str::to_owned));
     }
     out
 }
 
-/// The texts before a colon: the keys that a template writes.
+/// The texts before a colon: the keys that a template writes. Those with a tag inside are no fixed ones.
 fn keys(template: &str) -> impl Iterator<Item = String> + '_ {
-    let before = template.split(':').filter_map(|part| part.trim_end().strip_suffix('"'));
-    before.filter_map(|part| part.rsplit_once('"')).map(|(_, key)| key.to_owned())
+    // Every quote may begin one: tags have quotes of their own.
+    let quotes = template.match_indices('"').map(|(at, _)| at + 1);
+    let texts = quotes.filter_map(|at| template[at..].split_once('"'));
+    texts.filter(|(_, after)| after.trim_start().starts_with(':')).map(|(key, _)| key.to_owned())
+}
+
+/// Whether a client's text can be a key: a tag, or a part of one, stands in the text before a colon.
+fn has_chosen_keys(template: &str) -> bool {
+    keys(template).any(|key| key.contains("{{") || key.contains("}}"))
+}
+
+/// Accounts with values that are of their type and that the rules let in, and of which few think: lists and objects with others
+/// inside, zero, and very large numbers; one at a time.
+pub(super) fn odd(contract: &Contract, plain: &Fields) -> Vec<Fields> {
+    let operation = &contract.register;
+    let now = circumstances();
+    let broken = |fields: &Fields| check(operation, fields, &now, None).len();
+    let usual = broken(plain);
+    let mut out = Vec::new();
+    for (i, field) in operation.fields.iter().enumerate() {
+        let values = match field.json_type() {
+            JsonType::String => vec![],
+            JsonType::Integer => vec![json!(0), json!(-1), json!(i64::MAX)],
+            JsonType::Number => vec![json!(0.0), json!(-1e300), json!(u64::MAX)],
+            JsonType::Boolean => vec![json!(false)],
+            JsonType::Array => vec![json!([]), json!([["Ann", [1]], { "a": null }])],
+            JsonType::Object => vec![json!({}), json!({ "a": { "b": [null] } })],
+        };
+        let changed = values.into_iter().map(|value| {
+            let mut fields = plain.clone();
+            fields.inputs[i] = Some(value);
+            fields
+        });
+        out.extend(changed.filter(|fields| broken(fields) <= usual));
+    }
+    out
 }
 
 /// The names under which a client could have an unknown member reported that are keys already.

@@ -7,9 +7,10 @@ use crate::contract::fields::{Fields, shown_inputs};
 use crate::contract::load::position;
 use crate::contract::rules::{Said, check_scene, hidden, message_scene};
 use crate::contract::template::{Expr, Template, Trace, seen};
-use crate::contract::{Field, Says};
+use crate::contract::{Field, Rule, Says};
 use minijinja::Value;
 use serde_json::{Value as Json, json};
+use std::collections::BTreeSet;
 
 /// Longer than most `min_length`s that a check could contain.
 const LONG: &str = "a long phrase of many words, with 1 digit, that nobody would guess";
@@ -47,31 +48,46 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// A stored field whose value must equal the password would be a copy of the password.
+    /// A stored field whose value must equal the password, or what must equal it, would be a copy of the password.
     pub(super) fn copies(&mut self) {
         let contract = self.contract;
         let fields = &contract.register.fields;
         let Some(password) = fields.iter().position(|f| f.is_password()) else { return };
-        for (own, field) in fields.iter().enumerate() {
-            for check in field.rules.iter().filter_map(|r| r.check.as_ref()) {
-                let mentioned = |i: usize| {
-                    check.mentions(&["input", &fields[i].name]) || i == own && check.mentions(&["value"])
-                };
-                let stored = |i: &usize| *i != password && fields[*i].into.is_some() && mentioned(*i);
-                for other in (0..fields.len()).filter(stored).filter(|_| mentioned(password)) {
-                    if self.demands_equality(check, own, password, other) {
-                        let span = position(self.file, &check.origin, &(0..check.source.len()));
-                        let label = format!("`{}` would store a copy of the password", fields[other].name);
-                        let title = "what must equal the password is not stored".to_owned();
-                        self.complain(title, span, label, Some("remove the field's `into`"));
-                    }
-                }
+        let mut same = BTreeSet::from([password]);
+        while let Some((rule, copy)) = self.equal(&same) {
+            same.insert(copy);
+            if fields[copy].into.is_some() {
+                let expr =
+                    rule.check.as_ref().or(rule.condition.as_ref()).expect("one of them mentions the field");
+                let span = position(self.file, &expr.origin, &(0..expr.source.len()));
+                let label = format!("`{}` would store a copy of the password", fields[copy].name);
+                let title = "what must equal the password is not stored".to_owned();
+                self.complain(title, span, label, Some("remove the field's `into`"));
             }
         }
     }
 
-    /// Whether a check passes when two fields are equal, and fails when only they differ.
-    fn demands_equality(&self, check: &Expr, own: usize, a: usize, b: usize) -> bool {
+    /// A field that must equal one of these, and the rule that says so.
+    fn equal(&self, same: &BTreeSet<usize>) -> Option<(&Rule, usize)> {
+        let fields = &self.contract.register.fields;
+        let rules =
+            fields.iter().enumerate().flat_map(|(own, f)| f.rules.iter().map(move |rule| (own, rule)));
+        rules.filter(|(_, rule)| rule.check.is_some()).find_map(|(own, rule)| {
+            let mentioned = |i: &usize| {
+                let mut exprs = rule.check.iter().chain(&rule.condition);
+                exprs.any(|expr| {
+                    expr.mentions(&["input", &fields[*i].name]) || *i == own && expr.mentions(&["value"])
+                })
+            };
+            let known = same.iter().copied().find(mentioned)?;
+            let others = (0..fields.len()).filter(|i| !same.contains(i)).filter(mentioned);
+            let mut others = others.filter(|other| self.demands_equality(rule, own, known, *other));
+            others.next().map(|other| (rule, other))
+        })
+    }
+
+    /// Whether a rule is kept when two fields are equal, and broken when only they differ.
+    fn demands_equality(&self, rule: &Rule, own: usize, a: usize, b: usize) -> bool {
         let now = circumstances();
         let operation = &self.contract.register;
         let passes = |sample: &Fields, x: &str, y: &str| {
@@ -79,7 +95,9 @@ impl Rehearsal<'_> {
             (fields.inputs[a], fields.inputs[b]) = (Some(x.into()), Some(y.into()));
             let input = fields.inputs[own].clone();
             let scene = check_scene(operation, &fields, input.as_ref(), &now);
-            check.eval(&scene, &[]).is_ok_and(|v| v.is_true())
+            let holds =
+                |expr: &Option<Expr>| expr.as_ref().map(|e| e.eval(&scene, &[]).is_ok_and(|v| v.is_true()));
+            holds(&rule.condition) == Some(false) || holds(&rule.check) != Some(false)
         };
         let pairs = [("zoe1", "ben2"), ("correcthorse1", "batterystapl2"), (LONG, "y")];
         self.samples.iter().filter(|s| s.plain).any(|sample| {

@@ -2,6 +2,7 @@
 //! value that is in use, one that means nothing, a proof of work that was used before.
 
 use super::demand::{Broken, Case};
+use super::run::MOST_ERRORS;
 use crate::contract::circumstances::Circumstances;
 use crate::contract::fields::Fields;
 use crate::contract::operation::{Collect, Contract, Operation};
@@ -62,9 +63,7 @@ impl Contract {
                 proof: None,
             }));
         }
-        if operation.errors == Collect::First {
-            errors.truncate(1);
-        }
+        errors.truncate(if operation.errors == Collect::First { 1 } else { MOST_ERRORS });
         let errors = once(operation, errors);
         let outcome = errors.first().map_or(Outcome::Invalid, |e| e.outcome.clone());
         refuse(outcome, errors, fields)

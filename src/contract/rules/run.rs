@@ -10,7 +10,7 @@ use crate::contract::refusal::FieldError;
 use serde_json::Value as Json;
 
 /// The most complaints one request collects.
-const MOST_ERRORS: usize = 100;
+pub(super) const MOST_ERRORS: usize = 100;
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

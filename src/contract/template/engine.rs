@@ -5,9 +5,9 @@ use super::write;
 use crate::contract::language::duration;
 use crate::user::Password;
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
+use jiff::{Span, Timestamp};
 use minijinja::value::{Kwargs, Value, ValueKind};
-use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, filters};
+use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, filters};
 use regex::Regex;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -82,7 +82,7 @@ fn engine() -> Environment<'static> {
     engine.add_filter("selectattr", filters::selectattr);
     engine.add_filter("list", filters::list);
     engine.add_filter("items", filters::items);
-    engine.add_test("in", minijinja::tests::is_in);
+    engine.add_test("in", contained);
     engine.add_test("undefined", absent);
     engine.add_test("defined", |v: &Value| !absent(v));
     engine.add_test("string", |v: &Value| v.as_str().is_some());
@@ -100,6 +100,18 @@ fn refuse<T>(what: impl Into<std::borrow::Cow<'static, str>>) -> Result<T, Error
 
 fn absent(value: &Value) -> bool {
     value.is_undefined() || value.downcast_object_ref::<Absent>().is_some()
+}
+
+/// Whether a value is one of a list, a key of a map, or a part of a text. Anything else is an error, as it is of `a in b`, so that
+/// `is not in` passes for nothing that cannot be looked into.
+fn contained(state: &State<'_, '_>, value: &Value, of: &Value) -> Result<bool, Error> {
+    match (of.as_str(), of.kind()) {
+        (Some(_), _) if value.as_str().is_none() => refuse("only a text can be a part of a text"),
+        (Some(_), _) | (None, ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
+            minijinja::tests::is_in(state, value, of)
+        }
+        (None, _) => refuse("only a list, a map or a text can be looked into"),
+    }
 }
 
 /// A value as text; rooms, lists and hidden values have none. What was not sent is an error, so that `clean`
@@ -172,7 +184,9 @@ fn date(value: Value, format: &str, zone: Option<Value>) -> Result<Value, Error>
 fn after(value: Value, by: Value) -> Result<Value, Error> {
     let at = time(&value)?;
     let span = match (by.as_i64(), by.as_str().and_then(duration::span)) {
-        (Some(seconds), _) => seconds.seconds(),
+        (Some(seconds), _) => Span::new()
+            .try_seconds(seconds)
+            .map_err(|e| Error::new(ErrorKind::InvalidOperation, e.to_string()))?,
         (None, Some(span)) => span,
         (None, None) => return refuse("a duration reads \"15m\", \"1h\", \"7d\" or \"-16y\""),
     };
@@ -275,7 +289,14 @@ fn common_password(password: &str) -> bool {
 
 /// Patterns are compiled once; the loader has already checked each literal one.
 fn matching(patterns: &Mutex<HashMap<String, Regex>>, value: &Value, pattern: &str) -> Result<bool, Error> {
-    let Some(text) = value.as_str() else { return Ok(false) };
+    let Some(text) = value.as_str() else {
+        return match value.kind() {
+            ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+                refuse("a list or map matches no pattern")
+            }
+            _ => Ok(false),
+        };
+    };
     // Patterns come from contracts only, so there are few of them; the lock is not held while one is matched.
     let known = |patterns: &Mutex<HashMap<String, Regex>>| {
         patterns.lock().unwrap_or_else(std::sync::PoisonError::into_inner).get(pattern).cloned()

@@ -87,7 +87,13 @@ impl Template {
 
     /// What it writes whatever happens, when it is text without tags.
     pub(crate) fn literal(&self) -> Option<&str> {
-        let constant = self.format != Format::Json && matches!(self.nodes.as_slice(), [] | [Node::Text(_)]);
+        let constant = self.format != Format::Json
+            && match self.nodes.as_slice() {
+                [] => self.source.trim().is_empty(),
+                // A note beside it is not written.
+                [Node::Text(range)] => *range == (0..self.source.len()),
+                _ => false,
+            };
         constant.then(|| if self.source.trim().is_empty() { "" } else { self.source.as_str() })
     }
 

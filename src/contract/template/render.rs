@@ -12,8 +12,9 @@ use std::ops::Range;
 
 /// The longest answer, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 * 1024;
-/// Nodes one rendering may visit.
+/// Nodes one rendering may visit, and turns of loops it may take.
 const MOST_STEPS: usize = 20_000;
+const TOO_LONG: &str = "this answer grows too long";
 
 /// Why a template could not be written, and the tag (byte range in its text) at which it stopped.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -76,6 +77,9 @@ fn render(template: &Template, scene: &Value, trace: Option<&mut Trace>) -> Resu
     };
     run.block(&template.nodes)?;
     let end = template.source.len().saturating_sub(1)..template.source.len();
+    if run.len() > MOST_BYTES {
+        return Err(RenderError::new(end, TOO_LONG));
+    }
     match run.out {
         Out::Json(writer) => writer.finish().map_err(|fault| RenderError::unproved(end, fault)),
         Out::Text(_, text) => Ok(text),
@@ -99,10 +103,7 @@ struct Run<'r> {
 impl Run<'_> {
     fn block(&mut self, nodes: &[Node]) -> Result<(), RenderError> {
         for node in nodes {
-            self.steps += 1;
-            if self.steps > MOST_STEPS || self.len() > MOST_BYTES {
-                return Err(RenderError::new(place(node), "this answer grows too long"));
-            }
+            self.step(place(node))?;
             match node {
                 Node::Text(range) => self.text(range)?,
                 Node::Emit { tag, expr } => {
@@ -124,6 +125,15 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Counts a node, or a turn of a loop, which may have none.
+    fn step(&mut self, at: Range<usize>) -> Result<(), RenderError> {
+        self.steps += 1;
+        match self.steps > MOST_STEPS || self.len() > MOST_BYTES {
+            true => Err(RenderError::new(at, TOO_LONG)),
+            false => Ok(()),
+        }
     }
 
     fn len(&self) -> usize {
@@ -210,6 +220,7 @@ impl Run<'_> {
         let frame = self.locals.len();
         let count = items.len();
         for (i, item) in items.into_iter().enumerate() {
+            self.step(tag.clone())?;
             self.bind(tag, names, item)?;
             self.locals.push(("loop".into(), turn(i, count)));
             self.block(body)?;

@@ -1,6 +1,7 @@
 //! One value, written in one of four ways.
 
 use super::json::escape_into;
+use super::render::MOST_BYTES;
 use super::values::{Absent, forced, unwritable};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
@@ -46,6 +47,10 @@ pub(super) fn in_string(out: &mut String, value: &Value) -> Result<(), Error> {
 pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     if depth > MOST_DEPTH {
         return refuse("this value is nested too deep");
+    }
+    // A list that a template puts into itself again and again grows with each level.
+    if out.len() > 2 * MOST_BYTES {
+        return refuse("this value grows too long");
     }
     if let Some(text) = value.as_str() {
         return quoted(out, text);
