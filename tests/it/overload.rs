@@ -1,18 +1,14 @@
 //! What a hash is spent on: nothing that was refused before, nobody who has left, and no contract at the cost of
 //! another. The workers are held where a test wants them, so nothing here waits for a clock.
 
-use std::time::Duration;
-
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use vestibule::contract;
 use vestibule::password::Hold;
 
 use crate::harness::database::Database;
+use crate::harness::process::GUARD;
 use crate::harness::server::Server;
-
-/// No wait here should take this long; one that hangs fails by it.
-const GUARD: Duration = Duration::from_secs(30);
 
 async fn server(database: &Database) -> Server {
     let text = include_str!("../../contracts/express.toml");

@@ -166,7 +166,7 @@ async fn h1_a_client_that_does_not_take_its_reply_ends_during() {
 #[tokio::test]
 async fn h1_a_silent_or_slow_http2_client_ends_during() {
     let pair = Pair::new();
-    let server = serving(&Database::sqlite(), &pair).with(&["--set", "limits.header_timeout=50ms"]).start();
+    let server = serving(&Database::sqlite(), &pair).with(&["--set", "limits.header_timeout=2s"]).start();
     let silent = Raw(pair.connect(server.address, &["h2"]).await.expect("a handshake"));
     assert!(silent.ends_during(0, |_| Vec::new()).await, "no preface");
     let idle = Raw::connect(&server, &pair, &[]).await;

@@ -79,7 +79,7 @@ async fn cost(bytes: usize) -> (u64, usize) {
         assert_eq!(connection.ask(Method::GET, "/healthz", "").await.expect("an answer").0, 200);
         held.push((connection, unfinished));
     }
-    let each = (server.resident_kib() - before) / CONNECTIONS as u64;
+    let each = server.resident_kib().saturating_sub(before) / CONNECTIONS as u64;
     let mut refused = 0;
     for (number, (connection, unfinished)) in held.into_iter().enumerate() {
         let signed_up = connection.ask(Method::POST, "/users", &sign_up(number)).await.expect("an answer");

@@ -51,17 +51,21 @@ async fn f9_two_processes_on_one_port_lose_nobody(database: &Database) {
             })
         })
         .collect();
-    while next.load(Ordering::Relaxed) < 20 * CLIENTS {
-        tokio::task::yield_now().await;
-    }
+    let ask_on = async |times| {
+        let asking = async {
+            while next.load(Ordering::Relaxed) < times {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(GUARD, asking).await.expect("clients that are answered");
+    };
+    ask_on(20 * CLIENTS).await;
     let new = serve(&address.to_string()).start();
     let (ended, _) = old.stop();
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert!(ended.err.contains(r#""cut":0"#), "{}", ended.err);
     let seen = next.load(Ordering::Relaxed);
-    while next.load(Ordering::Relaxed) < seen + 20 * CLIENTS {
-        tokio::task::yield_now().await;
-    }
+    ask_on(seen + 20 * CLIENTS).await;
     over.store(true, Ordering::Relaxed);
     let mut made = 0;
     for client in clients {

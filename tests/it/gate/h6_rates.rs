@@ -188,8 +188,8 @@ async fn h6_memory_is_bounded_and_a_full_table_lets_no_stranger_in() {
     let database = Database::sqlite();
     let server = server(&database, Rates { network: hourly(3), keys: 50, ..NONE }).await;
     let mut known = Vec::new();
-    for number in 0..200 {
-        let address = format!("198.51.100.{number}");
+    for number in 0..2000 {
+        let address = format!("198.51.{}.{}", 100 + number / 250, number % 250);
         match try_from(&server, &address).await.status {
             400 => known.push(address),
             status => assert_eq!(status, 429),

@@ -239,7 +239,7 @@ async fn proof_is_asked_for_and_harder_the_fuller_the_queue_is() {
         engine: Engine::Fast,
         params: Params { iterations: 20, ..Params::default() },
         workers: 1,
-        deadline: Duration::from_secs(4),
+        deadline: Duration::from_secs(20),
     };
     let slow = |app: &mut App| app.passwords = Pool::start(settings).expect("the pool starts");
     let server = server(&database, Demand::UnderLoad, slow).await;

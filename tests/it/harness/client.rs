@@ -81,7 +81,8 @@ pub(crate) async fn at_once(servers: &[SocketAddr], requests: Vec<Vec<u8>>) -> V
 
 impl Client {
     pub(crate) async fn connect(address: SocketAddr) -> Client {
-        Client::over(TcpStream::connect(address).await.expect("the server listens"))
+        let connecting = tokio::time::timeout(GUARD, TcpStream::connect(address));
+        Client::over(connecting.await.expect("in time").expect("the server listens"))
     }
 
     /// A connection to a server that may be gone.
@@ -109,7 +110,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).await.expect("the server takes it");
+        let writing = tokio::time::timeout(GUARD, self.0.write_all(bytes));
+        writing.await.expect("in time").expect("the server takes it");
     }
 
     /// Sends a request and reads its reply.

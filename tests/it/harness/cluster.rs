@@ -6,7 +6,6 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -76,11 +75,9 @@ impl Cluster {
     }
 
     fn empty(settings: &[&str]) -> Cluster {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        // A socket's path must be short, so the folder is not under a deep TMPDIR.
-        let folder = PathBuf::from(format!("/tmp/vestibule-cluster-{}-{number}", std::process::id()));
-        std::fs::create_dir(&folder).expect("a new folder");
+        // A socket's path must be short, so the folder is not under a deep TMPDIR. It is removed with the cluster.
+        let folder = tempfile::Builder::new().prefix("vestibule-cluster-").tempdir_in("/tmp");
+        let folder = folder.expect("a new folder").keep();
         let mut all: Vec<String> = SETTINGS.map(str::to_owned).to_vec();
         all.extend(settings.iter().map(|&setting| setting.to_owned()));
         let cluster = Cluster { folder, settings: all, shell: None };

@@ -11,6 +11,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::client::Client;
 use super::database::Database;
 use super::folder::Folder;
@@ -53,7 +55,9 @@ impl Vestibule {
 
     /// `serve` on a free port and on this database.
     pub(crate) fn serve(database: &Database) -> Vestibule {
-        Vestibule::new(&["serve", "--listen", "127.0.0.1:0"]).on(database)
+        // On a machine that stands still for a moment, nobody shall be told that it took too long, unless a test wants that.
+        let run = Vestibule::new(&["serve", "--listen", "127.0.0.1:0"]).on(database);
+        run.env("VESTIBULE_PASSWORDS_DEADLINE", "100s")
     }
 
     pub(crate) fn on(self, database: &Database) -> Vestibule {
@@ -213,9 +217,16 @@ impl Server {
 
     /// Sends a signal: `TERM`, `INT`.
     pub(crate) fn signal(&self, name: &str) {
-        let sent =
-            Command::new("kill").args([&format!("-{name}"), &self.process.child.id().to_string()]).status();
-        assert!(sent.expect("kill runs").success(), "the process is not there any more");
+        let signal = match name {
+            "TERM" => Signal::TERM,
+            "INT" => Signal::INT,
+            "HUP" => Signal::HUP,
+            "KILL" => Signal::KILL,
+            "STOP" => Signal::STOP,
+            "CONT" => Signal::CONT,
+            other => panic!("no test sends {other}"),
+        };
+        kill_process(Pid::from_child(&self.process.child), signal).expect("the process is still there");
     }
 
     /// How much memory it has in use (VmRSS of proc_pid_status(5)), in KiB.

@@ -62,11 +62,14 @@ impl Server {
 
     /// Sends bytes and reads until the server closes.
     pub(crate) async fn exchange(&self, request: &[u8]) -> Vec<u8> {
-        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
-        stream.write_all(request).await.expect("the server reads");
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.expect("the server answers");
-        answer
+        let exchanging = async {
+            let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+            stream.write_all(request).await.expect("the server reads");
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.expect("the server answers");
+            answer
+        };
+        tokio::time::timeout(MINUTE, exchanging).await.expect("an answer in time")
     }
 }
 

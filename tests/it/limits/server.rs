@@ -18,10 +18,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use vestibule::http::{BodyError, Drained, Limits, Peer, collect, serve};
 
+use crate::harness::process::GUARD;
+
 pub(super) const SHORT: Duration = Duration::from_millis(60);
 const LONG: Duration = Duration::from_secs(60);
-/// No test should take this long; one that hangs fails by it.
-const GUARD: Duration = Duration::from_secs(10);
 const BODY_BYTES: usize = 64 * 1024;
 
 pub(super) const LIMITS: Limits = Limits {

@@ -13,6 +13,7 @@ use super::attempts::attempt;
 use super::limits::{hourly, let_in_at_once};
 use crate::harness::folder::Folder;
 use crate::harness::postgres::{Database, number};
+use crate::harness::process::GUARD;
 
 /// Where the test may do without it: `VESTIBULE_TEST_WITHOUT_PGBOUNCER=1 scripts/test`.
 const WITHOUT: &str = "VESTIBULE_TEST_WITHOUT_PGBOUNCER";
@@ -64,7 +65,7 @@ impl Bouncer {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(20), listening).await.expect("pgbouncer listens");
+        tokio::time::timeout(GUARD, listening).await.expect("pgbouncer listens");
         Store::open(&url, Opening::Serve).await.expect("the database opens through pgbouncer")
     }
 }
@@ -131,7 +132,7 @@ async fn everything_works_behind_a_pooler_in_transaction_mode() {
     let wanted = Attempts { limit: 1000, ..Attempts::default() };
     assert_eq!(third.attempts(&wanted).await.expect("an answer"), attempts);
     assert_eq!(second.purge_attempts(attempts[299].id).await.expect("purged"), 299);
-    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let sessions = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'";
     assert!(number(&database.url, sessions).await <= SESSIONS as i64, "three stores shared them");
     for store in [store, second, third] {
         store.close().await;

@@ -41,16 +41,15 @@ fn a_window_in_the_past_renews_at_once_and_one_in_the_future_within_it() {
     server.wait_for_log(OBTAINED);
     let log = server.stop().0.err;
     let ordered = moments(&log, ORDERING)[0];
-    let late = SignedDuration::from_secs(10);
+    let late = SignedDuration::from_secs(100);
     assert!(start <= ordered && ordered <= end + late, "{ordered} is not from {start} to {end}\n{log}");
 }
 
 #[test]
 fn a_suggestion_of_no_use_lets_no_certificate_expire() {
-    const SECONDS: i64 = 9;
     const DAY: i64 = 86_400;
     let Said(_, _, past) = Said::window(-20, -10);
-    let of_no_use = vec![
+    let of_no_use = [
         Said("500 Internal Server Error", AGAIN, past.clone()),
         Said("200 OK", AGAIN, past[..past.len() / 2].to_owned()),
         Said("200 OK", "", past),
@@ -59,20 +58,27 @@ fn a_suggestion_of_no_use_lets_no_certificate_expire() {
         Said::window(300 * DAY, 301 * DAY),
         Said::window(-10, DAY),
     ];
-    let times = of_no_use.len();
+    std::thread::scope(|scope| {
+        for said in of_no_use {
+            scope.spawn(|| is_renewed_by_our_own_rule(said));
+        }
+    });
+}
+
+fn is_renewed_by_our_own_rule(said: Said) {
+    const SECONDS: i64 = 30;
     let (mut pebble, state) = (Pebble::new(u64::try_from(SECONDS).expect("a few")), Folder::new());
     pebble.start();
-    let ari = Ari::before(&pebble, of_no_use);
+    let told = format!("{said:?}");
+    let ari = Ari::before(&pebble, vec![said]);
     let server = serving_by_ari(&pebble, &state).start();
-    server.wait_for_logs(OBTAINED, times + 1);
+    server.wait_for_logs(OBTAINED, 2);
     let log = server.stop().0.err;
-    assert!(ari.certificates() >= times, "each certificate was asked about");
-    let (obtained, ordered) = (moments(&log, OBTAINED), moments(&log, ORDERING));
-    for (number, from) in obtained[..times].iter().enumerate() {
-        let next = ordered.iter().find(|ordered| *ordered > from).expect("another order");
-        let age = next.duration_since(*from).as_secs_f64();
-        // By our own rule it is due two thirds of its time after it was made, which was a second or two before it was here.
-        let by_our_rule = SECONDS as f64 / 3.0..SECONDS as f64 - 2.0;
-        assert!(by_our_rule.contains(&age), "certificate {number} was replaced after {age} s\n{log}");
-    }
+    assert!(ari.certificates() >= 1, "the certificate was asked about");
+    let from = moments(&log, OBTAINED)[0];
+    let next = moments(&log, ORDERING).into_iter().find(|ordered| *ordered > from).expect("another order");
+    let age = next.duration_since(from).as_secs_f64();
+    // It is due two thirds of its time after it was made, which was a second or two before it was here.
+    let by_our_rule = SECONDS as f64 / 3.0..SECONDS as f64 - 2.0;
+    assert!(by_our_rule.contains(&age), "{told}: it was replaced after {age} s\n{log}");
 }
