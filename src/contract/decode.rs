@@ -5,7 +5,6 @@ use super::circumstances::Circumstances;
 use super::clean::cleaned;
 use super::field::Field;
 use super::fields::Fields;
-use super::guard;
 use super::json_type::JsonType;
 use super::operation::{Contract, Operation};
 use super::outcome::Outcome;
@@ -13,10 +12,8 @@ use super::place::{Place, dig};
 use super::refusal::Refusal;
 use super::request::{Request, header};
 use super::rules;
-use crate::user::Meaning;
 use http::HeaderMap;
 use serde_json::Value as Json;
-use zeroize::Zeroizing;
 
 impl Contract {
     /// Whether this contract listens at `path?query` (the path without its mount prefix).
@@ -86,21 +83,7 @@ pub(super) fn read(operation: &Operation, request: Request<'_>, body: Json, medi
             if textual { value.map(|v| typed(v, field.json_type())) } else { value }
         })
         .collect();
-    Fields { inputs: without_strays(operation, inputs), body }
-}
-
-/// Lists and objects that will be stored lose what nobody may store, at every depth.
-fn without_strays(operation: &Operation, mut inputs: Vec<Option<Json>>) -> Vec<Option<Json>> {
-    let password = operation.fields.iter().position(Field::is_password);
-    let password =
-        password.and_then(|at| inputs[at].as_ref()?.as_str().map(|text| Zeroizing::new(text.to_owned())));
-    let extras = operation.fields.iter().zip(&mut inputs);
-    for (_, input) in extras.filter(|(field, _)| matches!(field.into, Some(Meaning::Extra(_)))) {
-        if let Some(tree @ (Json::Array(_) | Json::Object(_))) = input {
-            *tree = guard::harmless("", tree, password.as_deref().map(String::as_str)).unwrap_or(Json::Null);
-        }
-    }
-    inputs
+    Fields { inputs, body }
 }
 
 /// Forms, queries and headers may write booleans and integers as text.

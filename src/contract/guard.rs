@@ -51,22 +51,41 @@ pub(super) fn is_privilege(name: &str) -> bool {
     PRIVILEGES.contains(&plain(name).as_str())
 }
 
-/// What may be kept of a value that the contract does not know: at no depth a privilege, a password, or a copy of `password`.
-/// Objects and lists lose what may not be kept; `None` when nothing may.
+/// What may be kept of a member of the body that the contract does not know: at no depth a privilege, a password, or a copy of
+/// `password`. `None` when nothing may.
 pub(super) fn harmless(name: &str, value: &Json, password: Option<&str>) -> Option<Json> {
-    if is_privilege(name) || is_password(name) {
+    if is_privilege(name) || holds_password(name, value, password) {
         return None;
     }
+    Some(inside(value, &|name, value| harmless(name, value, password)))
+}
+
+/// What is stored of a value that a field of the contract holds: a list or an object loses the passwords inside, and copies of
+/// `password`.
+pub(super) fn without_passwords(value: &Json, password: Option<&str>) -> Json {
+    inside(value, &|name, value| {
+        (!holds_password(name, value, password)).then(|| without_passwords(value, password))
+    })
+}
+
+/// A list or an object with what `keep` makes of what is in it; items of a list have no name.
+fn inside(value: &Json, keep: &dyn Fn(&str, &Json) -> Option<Json>) -> Json {
     match value {
-        Json::String(text) if Some(text.as_str()) == password => None,
-        Json::Array(items) => Some(items.iter().filter_map(|item| harmless("", item, password)).collect()),
+        Json::Array(items) => items.iter().filter_map(|item| keep("", item)).collect(),
         Json::Object(members) => {
-            let kept = members
-                .iter()
-                .filter_map(|(name, value)| Some((name.clone(), harmless(name, value, password)?)));
-            Some(Json::Object(kept.collect()))
+            let kept = members.iter().filter_map(|(name, value)| Some((name.clone(), keep(name, value)?)));
+            Json::Object(kept.collect())
         }
-        other => Some(other.clone()),
+        other => other.clone(),
+    }
+}
+
+/// Numbers and answers to yes-or-no questions are no passwords, whatever they are called.
+fn holds_password(name: &str, value: &Json, password: Option<&str>) -> bool {
+    match value {
+        Json::String(text) => is_password(name) || Some(text.as_str()) == password,
+        Json::Array(_) | Json::Object(_) => is_password(name),
+        Json::Null | Json::Bool(_) | Json::Number(_) => false,
     }
 }
 
@@ -84,8 +103,9 @@ pub(super) fn is_password(name: &str) -> bool {
         "senha",
     ];
     const WORDS: [&str; 5] = ["pass", "passe", "psw", "pw", "secret"];
-    let plain = plain(name);
-    PARTS.iter().any(|part| plain.contains(part)) || words(name).iter().any(|w| WORDS.contains(&w.as_str()))
+    let name: String = name.nfkc().collect();
+    let plain = plain(&name);
+    PARTS.iter().any(|part| plain.contains(part)) || words(&name).iter().any(|w| WORDS.contains(&w.as_str()))
 }
 
 fn plain(name: &str) -> String {

@@ -67,7 +67,10 @@ impl Rehearsal<'_> {
             if *outcome == Outcome::Created {
                 samples.iter().filter(|s| !s.refused).for_each(|sample| self.created(sample));
                 if let Some(plain) = samples.first() {
-                    trials::odd(contract, &plain.fields).iter().for_each(|fields| self.made(fields));
+                    let odd = trials::odd(contract, &plain.fields);
+                    let chosen = trials::chosen_keys(contract, &plain.fields);
+                    odd.iter().chain(&chosen).for_each(|fields| self.made(fields));
+                    self.shortened(&plain.fields);
                 }
                 continue;
             }
@@ -127,8 +130,6 @@ impl Rehearsal<'_> {
 
     fn created(&mut self, sample: &Sample) {
         self.made(&sample.fields);
-        // When all that was sent is too much for the reply, it is written with what is stored.
-        self.made(&self.contract.stored(&sample.fields));
         let (now, registered) = (circumstances(), registered(self.contract));
         if sample.look() == Look::Answer {
             return;
@@ -146,19 +147,39 @@ impl Rehearsal<'_> {
         self.judge(&Outcome::Created, reply.map(|(reply, _)| reply));
     }
 
+    /// When all that was sent may be too much for the reply, it must do with what is stored.
+    fn shortened(&mut self, fields: &Fields) {
+        let (contract, now, registered) = (self.contract, circumstances(), registered(self.contract));
+        if !trials::may_be_long(contract) {
+            return;
+        }
+        let reply = contract.created_with(&contract.stored(fields), &registered, &mint(), &now);
+        if let Err(error) = reply {
+            if error.part.starts_with("token") || error.origin.is_empty() {
+                return;
+            }
+            let span = position(self.file, &error.origin, &error.at);
+            let title =
+                format!("the {} of [register.created] cannot do without what is not stored", error.part);
+            let help =
+                "guard it, {% if input.NAME %} .. {% endif %}, give the field a `max_length`, or store it";
+            let label = "of a reply that grows too long, what is not stored is left out".to_owned();
+            self.complain(title, span, label, Some(help));
+        }
+    }
+
     /// Tokens have claims that are written once, whatever the data.
     fn claims(&mut self, samples: &[Sample]) {
         let contract = self.contract;
         for token in &contract.register.tokens {
             let Make::Claims(template) = &token.make else { continue };
-            for sample in samples.iter().filter(|s| !s.refused) {
-                let scene = claims_scene(
-                    &contract.register,
-                    &sample.fields,
-                    &registered(self.contract),
-                    &circumstances(),
-                );
-                let mut trace = Trace { strict: sample.plain, ..Trace::default() };
+            let chosen = samples.first().map(|plain| trials::chosen_keys(contract, &plain.fields));
+            let chosen = chosen.iter().flatten().map(|fields| (fields, false));
+            let usual = samples.iter().filter(|s| !s.refused).map(|sample| (&sample.fields, sample.plain));
+            for (fields, strict) in usual.chain(chosen) {
+                let (registered, now) = (registered(self.contract), circumstances());
+                let scene = claims_scene(&contract.register, fields, &registered, &now);
+                let mut trace = Trace { strict, ..Trace::default() };
                 let claims = template.rehearse(&scene, &mut trace);
                 self.enter(template, trace);
                 let twice = match claims {
@@ -276,6 +297,11 @@ impl Rehearsal<'_> {
                 let span = position(self.file, &template.body.origin(), &(at..at + written.len()));
                 self.complain(title, span, "in one object".to_owned(), None);
             }
+            None if *outcome == Outcome::Created => {
+                let label = "when a client chooses it".to_owned();
+                let help = "give what clients choose an object of its own, or names that begin otherwise";
+                self.complain(title, template.at.clone(), label, Some(help));
+            }
             None => {
                 let label = "when two errors concern the same field".to_owned();
                 let help = "group them: {{ errors | by(\"field\", \"message\") }}, or use errors = \"first-per-field\"";
@@ -347,7 +373,9 @@ fn advice(reason: &str) -> Option<&'static str> {
         "a list or map cannot stand inside text" => {
             "join it, `x | join(\", \")`, or write it outside of quotes"
         }
-        "a list or map is not text" => "a client may send one: guard it, {% if x is string %} .. {% endif %}",
+        "a list or map is not text" | "a list or map matches no pattern" => {
+            "a client may send one: guard it, {% if x is string %} .. {% endif %}"
+        }
         r if r.contains("undefined") => "it may be missing: guard it, {% if errors %} .. {% endif %}",
         _ => return None,
     })

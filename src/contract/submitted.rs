@@ -1,6 +1,7 @@
 //! What the fields of a decoded request stand for: the account that is asked for, what only one account may have, the
 //! proof of work; and what of them is kept.
 
+use super::field::Field;
 use super::fields::{Fields, echo, unknown_members};
 use super::guard;
 use super::operation::{Contract, Unknown};
@@ -28,6 +29,11 @@ impl Contract {
                 Meaning::Extra(name) => drop(out.extra.insert(name.clone(), value.clone())),
             }
         }
+        let password = out.password.take();
+        out.extra
+            .values_mut()
+            .for_each(|value| *value = guard::without_passwords(value, password.as_deref()));
+        out.password = password;
         if self.register.unknown == Unknown::Keep {
             // Under the name of a stored value only its field may store something: the rules have seen no other.
             let is_stored = |key: &str| {
@@ -75,9 +81,19 @@ impl Contract {
     /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was. The
     /// password and what only rules see go before that wait; their memory is wiped, and that of the body.
     pub fn kept(&self, mut fields: Fields) -> Fields {
+        let password = self.register.fields.iter().position(Field::is_password);
+        let password = password
+            .and_then(|at| fields.inputs[at].as_ref()?.as_str().map(|text| Zeroizing::new(text.to_owned())));
+        let password = password.as_deref().map(String::as_str);
         let empty = || Json::Object(Map::new());
         let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
+        let body = guard::without_passwords(&body, password);
         wipe(&mut fields.body);
+        for (field, input) in self.register.fields.iter().zip(&mut fields.inputs) {
+            if let (Some(Meaning::Extra(_)), Some(value)) = (&field.into, input) {
+                *value = guard::without_passwords(value, password);
+            }
+        }
         for (field, input) in self.register.fields.iter().zip(&mut fields.inputs) {
             let is_stored = field.into.is_some() && !field.is_password();
             if field.secret && !is_stored && !field.proves() {

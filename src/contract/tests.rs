@@ -248,7 +248,7 @@ fn unknown_members_that_are_kept_are_no_privileges_and_no_passwords() {
     let body = json!({
         "email": "a@b.co", "password": "hunter22", "role": "admin", "isAdmin": true, "emailVerified": true,
         "confirmPassword": "hunter23", "again": "hunter22", "phone": "+1",
-        "form": { "password": "hunter22", "isAdmin": true, "size": "L", "copies": ["hunter22", { "pwd": 1, "x": [] }, "ok"] },
+        "form": { "password": "hunter22", "isAdmin": true, "size": "L", "copies": ["hunter22", { "pwd": "1", "x": [] }, "ok"] },
     });
     let (headers, body) = (HeaderMap::new(), Bytes::from(body.to_string()));
     let request = Request { query: None, headers: &headers, body: &body };

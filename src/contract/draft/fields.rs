@@ -180,9 +180,15 @@ fn pairs(items: &[Json]) -> Option<(String, String)> {
 /// Two fields of one name take their whole path.
 fn names(fields: &mut [FieldDraft]) {
     let all: Vec<String> = fields.iter().map(|f| f.name.clone()).collect();
-    for field in fields {
+    for field in fields.iter_mut() {
         if all.iter().filter(|name| **name == field.name).count() > 1 {
             field.name = field.from.replace(['.', '[', ']', '='], "_").trim_matches('_').to_owned();
+        }
+    }
+    // The path of one may be the name of another.
+    for i in 0..fields.len() {
+        while fields[..i].iter().any(|before| before.name == fields[i].name) {
+            fields[i].name.push('_');
         }
     }
 }

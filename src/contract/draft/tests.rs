@@ -275,6 +275,17 @@ async fn a_name_may_hold_the_quotes_that_would_end_it() {
     }
 }
 
+/// Found by the test below, too.
+#[tokio::test]
+async fn fields_have_names_of_their_own_also_when_a_path_is_the_name_of_another() {
+    let request =
+        serde_json::json!({ "email": { "id": "a" }, "username": { "_id": "a" }, "_id": [], "password": "x" });
+    let pasted = Pasted { content: Content::Json(request), ..Pasted::default() };
+    let draft = draft(&Examples { request: Some(pasted), ..Examples::default() }).await;
+    let shown = draft.map_err(|e| crate::contract::render("x", &e.text, &e.complaints, false));
+    assert!(shown.is_ok(), "{}", shown.err().unwrap_or_default());
+}
+
 proptest! {
     // Each case loads a contract several times; PROPTEST_CASES asks for more.
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]

@@ -10,7 +10,7 @@ pub(super) use tokens::{claims_scene, timed};
 pub use user::Registered;
 
 use super::circumstances::Circumstances;
-use super::fields::Fields;
+use super::fields::{Fields, echo};
 use super::operation::Contract;
 use super::outcome::Outcome;
 use super::refusal::FieldError;
@@ -80,7 +80,8 @@ impl Contract {
     pub(in crate::contract) fn stored(&self, fields: &Fields) -> Fields {
         let pairs = self.register.fields.iter().zip(&fields.inputs);
         let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
-        Fields { inputs: stored.collect(), body: Json::Null }
+        let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { Json::Null };
+        Fields { inputs: stored.collect(), body }
     }
 
     /// The same with all data, or an error.

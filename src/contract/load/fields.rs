@@ -7,6 +7,7 @@ use crate::contract::place::Place;
 use crate::contract::template::{Expr, Format, Names, Template};
 use crate::contract::{Field, JsonType, Outcome, Rule, Says, guard};
 use crate::user::Meaning;
+use regex_syntax::hir::Look;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -126,14 +127,14 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
                 )
                 .help("add { required = true } to its rules");
         }
-        Some(Meaning::Extra(extra)) if guard::is_password(extra) => {
+        Some(Meaning::Extra(extra)) if guard::is_password(extra) && is_text(field) => {
             source
                 .error(
                     "a password is not stored beside the password",
                     span(),
                     "it would be stored as it is written",
                 )
-                .help("remove `into`: the field is then checked and forgotten");
+                .help("remove `into`: the field is then checked and forgotten; or, if it is none, store it under another name");
         }
         Some(Meaning::Id) if !field.rules.iter().any(|r| r.condition.is_none() && whole_pattern(r)) => {
             source
@@ -169,14 +170,18 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
     }
 }
 
-/// Whether one of a rule's patterns speaks of the whole text.
+fn is_text(field: &Field) -> bool {
+    !matches!(field.json_type(), JsonType::Boolean | JsonType::Integer | JsonType::Number)
+}
+
+/// Whether one of a rule's patterns speaks of the whole text, in each of its alternatives.
 fn whole_pattern(rule: &Rule) -> bool {
     let whole = |pattern: &str| {
-        // `^a|b$` is one that begins with a, or one that ends with b.
-        let inside = pattern.strip_prefix('^').and_then(|rest| rest.strip_suffix('$'));
-        let wrapped = inside.filter(|inside| !inside.ends_with('\\')).map(|inside| format!("^(?:{inside})$"));
-        let meant = |pattern: &str| regex_syntax::parse(pattern).ok();
-        wrapped.is_some_and(|wrapped| meant(&wrapped).is_some_and(|whole| meant(pattern) == Some(whole)))
+        regex_syntax::parse(pattern).is_ok_and(|tree| {
+            let properties = tree.properties();
+            properties.look_set_prefix().contains(Look::Start)
+                && properties.look_set_suffix().contains(Look::End)
+        })
     };
     rule.patterns.iter().any(|p| whole(p.as_str()))
 }

@@ -1,11 +1,13 @@
 //! The values with which a contract is tried.
 
+use crate::contract::clean::clean;
 use crate::contract::fields::Fields;
 use crate::contract::place::{Place, put};
-use crate::contract::rules::check;
+use crate::contract::rules::refused;
 use crate::contract::samples::circumstances;
 use crate::contract::template::UseKind;
-use crate::contract::{Contract, Field, JsonType, Make, Operation, Unknown};
+use crate::contract::{Contract, Field, JsonType, Make, Operation, Outcome, Unknown};
+use crate::user::{Email, Meaning, Username};
 use serde_json::{Map, Value as Json, json};
 use std::collections::BTreeSet;
 
@@ -109,20 +111,8 @@ fn constants(contract: &Contract) -> BTreeSet<String> {
         _ => None,
     });
     let mut out: BTreeSet<String> = texts.collect();
-    let objects = operation.fields.iter().any(|f| f.json_type() == JsonType::Object);
-    if objects || templates().any(|t| has_chosen_keys(t.source())) {
+    if operation.fields.iter().any(|f| f.json_type() == JsonType::Object) {
         out.extend(templates().flat_map(|t| keys(t.source())));
-    }
-    let claims = || {
-        operation.tokens.iter().filter_map(|token| match &token.make {
-            Make::Claims(template) => Some(template),
-            Make::Random(_) => None,
-        })
-    };
-    if claims().any(|claims| objects || has_chosen_keys(claims.source())) {
-        out.extend(claims().flat_map(|claims| keys(claims.source())));
-        // These are appended to them.
-        out.extend(["iat", "exp"].map(str::to_owned));
     }
     out
 }
@@ -140,31 +130,71 @@ fn has_chosen_keys(template: &str) -> bool {
     keys(template).any(|key| key.contains("{{") || key.contains("}}"))
 }
 
+/// Whether all that replies may show of a request can be too much for one: a text or a tree that is not stored has no bound.
+pub(super) fn may_be_long(contract: &Contract) -> bool {
+    let bounded = |field: &Field| {
+        let scalar = matches!(field.json_type(), JsonType::Integer | JsonType::Number | JsonType::Boolean);
+        scalar
+            || field.rules.iter().any(|r| r.max_length.is_some() || r.one_of.is_some() || r.format.is_some())
+    };
+    contract.register.fields.iter().any(|f| f.into.is_none() && !f.secret && !bounded(f))
+}
+
 /// Accounts with values that are of their type and that the rules let in, and of which few think: lists and objects with others
 /// inside, zero, and very large numbers; one at a time.
 pub(super) fn odd(contract: &Contract, plain: &Fields) -> Vec<Fields> {
+    let values = |field: &Field| match field.json_type() {
+        JsonType::String => vec![],
+        JsonType::Integer => vec![json!(0), json!(-1), json!(i64::MAX)],
+        JsonType::Number => vec![json!(0.0), json!(-1e300), json!(u64::MAX)],
+        JsonType::Boolean => vec![json!(false)],
+        JsonType::Array => vec![json!([]), json!([["Ann", [1]], { "a": null }])],
+        JsonType::Object => vec![json!({}), json!({ "a": { "b": [null] } })],
+    };
+    let fields = contract.register.fields.iter().enumerate();
+    fields
+        .flat_map(|(i, field)| values(field).into_iter().filter_map(move |v| with(contract, plain, i, v)))
+        .collect()
+}
+
+/// Accounts with the keys that replies and claims write, wherever a client may choose them: as a text, or as a key of an object.
+pub(super) fn chosen_keys(contract: &Contract, plain: &Fields) -> Vec<Fields> {
     let operation = &contract.register;
-    let now = circumstances();
-    let broken = |fields: &Fields| check(operation, fields, &now, None).len();
-    let usual = broken(plain);
+    let claims = operation.tokens.iter().filter_map(|token| match &token.make {
+        Make::Claims(template) => Some(template.source()),
+        Make::Random(_) => None,
+    });
+    let created = operation.reply(&Outcome::Created);
+    let sources: Vec<&str> = claims.chain([created.body.source()]).collect();
+    if !sources.iter().any(|source| has_chosen_keys(source)) {
+        return Vec::new();
+    }
+    // The last two are appended to claims.
+    let mut written: BTreeSet<String> = ["iat", "exp"].map(str::to_owned).into();
+    written.extend(sources.iter().flat_map(|source| keys(source)));
     let mut out = Vec::new();
-    for (i, field) in operation.fields.iter().enumerate() {
-        let values = match field.json_type() {
-            JsonType::String => vec![],
-            JsonType::Integer => vec![json!(0), json!(-1), json!(i64::MAX)],
-            JsonType::Number => vec![json!(0.0), json!(-1e300), json!(u64::MAX)],
-            JsonType::Boolean => vec![json!(false)],
-            JsonType::Array => vec![json!([]), json!([["Ann", [1]], { "a": null }])],
-            JsonType::Object => vec![json!({}), json!({ "a": { "b": [null] } })],
-        };
-        let changed = values.into_iter().map(|value| {
-            let mut fields = plain.clone();
-            fields.inputs[i] = Some(value);
-            fields
-        });
-        out.extend(changed.filter(|fields| broken(fields) <= usual));
+    for key in &written {
+        for (i, field) in operation.fields.iter().enumerate() {
+            let is_name = match &field.into {
+                Some(Meaning::Email) => Email::parse(key).is_ok(),
+                Some(Meaning::Username) => Username::parse(key).is_ok(),
+                Some(Meaning::Password) => false,
+                _ => matches!(field.json_type(), JsonType::String | JsonType::Object),
+            };
+            out.extend(is_name.then(|| with(contract, plain, i, value(field, key))).flatten());
+        }
     }
     out
+}
+
+/// The plain account with another value in one field, if the rules let that in.
+fn with(contract: &Contract, plain: &Fields, i: usize, value: Json) -> Option<Fields> {
+    let (operation, now) = (&contract.register, circumstances());
+    let mut fields = plain.clone();
+    fields.inputs[i] = Some(value);
+    clean(&operation.fields[i], &mut fields.inputs[i], &now);
+    let (usual, found) = (refused(operation, plain, &now), refused(operation, &fields, &now));
+    (!found.contains(&i) && found.iter().all(|other| usual.contains(other))).then_some(fields)
 }
 
 /// The names under which a client could have an unknown member reported that are keys already.

@@ -79,10 +79,11 @@ impl Rehearsal<'_> {
                     expr.mentions(&["input", &fields[*i].name]) || *i == own && expr.mentions(&["value"])
                 })
             };
-            let known = same.iter().copied().find(mentioned)?;
+            let known: Vec<usize> = same.iter().copied().filter(mentioned).collect();
             let others = (0..fields.len()).filter(|i| !same.contains(i)).filter(mentioned);
-            let mut others = others.filter(|other| self.demands_equality(rule, own, known, *other));
-            others.next().map(|other| (rule, other))
+            let equals =
+                |other: &usize| known.iter().any(|known| self.demands_equality(rule, own, *known, *other));
+            others.into_iter().find(equals).map(|other| (rule, other))
         })
     }
 
@@ -95,9 +96,10 @@ impl Rehearsal<'_> {
             (fields.inputs[a], fields.inputs[b]) = (Some(x.into()), Some(y.into()));
             let input = fields.inputs[own].clone();
             let scene = check_scene(operation, &fields, input.as_ref(), &now);
-            let holds =
-                |expr: &Option<Expr>| expr.as_ref().map(|e| e.eval(&scene, &[]).is_ok_and(|v| v.is_true()));
-            holds(&rule.condition) == Some(false) || holds(&rule.check) != Some(false)
+            // A condition that cannot be evaluated asks, and a check that cannot is broken.
+            let asked = |e: &Expr| e.eval(&scene, &[]).map_or(true, |v| v.is_true());
+            let holds = |e: &Expr| e.eval(&scene, &[]).is_ok_and(|v| v.is_true());
+            !rule.condition.as_ref().is_none_or(asked) || rule.check.as_ref().is_none_or(holds)
         };
         let pairs = [("zoe1", "ben2"), ("correcthorse1", "batterystapl2"), (LONG, "y")];
         self.samples.iter().filter(|s| s.plain).any(|sample| {

@@ -102,15 +102,16 @@ fn absent(value: &Value) -> bool {
     value.is_undefined() || value.downcast_object_ref::<Absent>().is_some()
 }
 
-/// Whether a value is one of a list, a key of a map, or a part of a text. Anything else is an error, as it is of `a in b`, so that
-/// `is not in` passes for nothing that cannot be looked into.
+/// Whether a value is one of a list, a key of a map, or a part of a text; what was not sent holds nothing. Anything else is an error,
+/// so that `is not in` passes for nothing that cannot be looked into.
 fn contained(state: &State<'_, '_>, value: &Value, of: &Value) -> Result<bool, Error> {
-    match (of.as_str(), of.kind()) {
-        (Some(_), _) if value.as_str().is_none() => refuse("only a text can be a part of a text"),
-        (Some(_), _) | (None, ValueKind::Seq | ValueKind::Map | ValueKind::Iterable) => {
+    match of.kind() {
+        _ if absent(of) => Ok(false),
+        ValueKind::None => Ok(false),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable | ValueKind::String => {
             minijinja::tests::is_in(state, value, of)
         }
-        (None, _) => refuse("only a list, a map or a text can be looked into"),
+        _ => refuse("only a list, a map or a text can be looked into"),
     }
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 
 /// The longest answer, in bytes.
 pub(crate) const MOST_BYTES: usize = 64 * 1024;
-/// Nodes one rendering may visit, and turns of loops it may take.
+/// Nodes one rendering may visit, and turns of empty loops it may take.
 const MOST_STEPS: usize = 20_000;
 const TOO_LONG: &str = "this answer grows too long";
 
@@ -127,7 +127,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Counts a node, or a turn of a loop, which may have none.
+    /// Counts a node, or a turn of a loop that has none.
     fn step(&mut self, at: Range<usize>) -> Result<(), RenderError> {
         self.steps += 1;
         match self.steps > MOST_STEPS || self.len() > MOST_BYTES {
@@ -220,7 +220,9 @@ impl Run<'_> {
         let frame = self.locals.len();
         let count = items.len();
         for (i, item) in items.into_iter().enumerate() {
-            self.step(tag.clone())?;
+            if body.is_empty() {
+                self.step(tag.clone())?;
+            }
             self.bind(tag, names, item)?;
             self.locals.push(("loop".into(), turn(i, count)));
             self.block(body)?;

@@ -49,7 +49,7 @@ pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), 
         return refuse("this value is nested too deep");
     }
     // A list that a template puts into itself again and again grows with each level.
-    if out.len() > 2 * MOST_BYTES {
+    if out.len() > 16 * MOST_BYTES {
         return refuse("this value grows too long");
     }
     if let Some(text) = value.as_str() {
