@@ -13,6 +13,7 @@ on_both! {
     what_has_arrived_counts_as_accepted
     an_idle_server_stops_at_once
     a_stop_takes_no_longer_than_its_grace
+    a_hangup_ends_nobody
 }
 
 fn sign_up(number: usize) -> Vec<u8> {
@@ -48,6 +49,17 @@ async fn f9_what_was_accepted_is_answered_before_the_end(database: &Database) {
     assert!(ended.err.contains(r#""cut":0"#), "{}", ended.err);
     assert_eq!(accounts(database).len(), CLIENTS);
     assert_whole(database, CLIENTS as i64).await;
+}
+
+/// `systemctl reload` sends it, also where there is no certificate to be read again.
+async fn a_hangup_ends_nobody(database: &Database) {
+    let server = serve(database).start();
+    let mut client = server.connect().await;
+    for number in 0..3 {
+        server.signal("HUP");
+        assert_eq!(client.ask(&sign_up(number)).await.status, 200);
+    }
+    assert_eq!(server.stop().0.code, Some(0));
 }
 
 /// A request that lies in the socket when the signal comes is answered, and its connection is not reset.
