@@ -53,13 +53,24 @@ impl Rehearsal<'_> {
         let contract = self.contract;
         let fields = &contract.register.fields;
         let Some(password) = fields.iter().position(|f| f.is_password()) else { return };
+        let rules = || {
+            let rules =
+                fields.iter().enumerate().flat_map(|(own, f)| f.rules.iter().map(move |rule| (own, rule)));
+            rules.filter(|(_, rule)| rule.check.is_some())
+        };
         let mut same = BTreeSet::from([password]);
-        while let Some((rule, copy)) = self.equal(&same) {
+        while let Some(copy) = rules().find_map(|(own, rule)| {
+            (0..fields.len()).find(|i| !same.contains(i) && self.must_equal(rule, own, *i, &same))
+        }) {
             same.insert(copy);
-            if fields[copy].into.is_some() {
-                let expr =
-                    rule.check.as_ref().or(rule.condition.as_ref()).expect("one of them mentions the field");
-                let span = position(self.file, &expr.origin, &(0..expr.source.len()));
+        }
+        for (own, rule) in rules() {
+            let stored = same.iter().filter(|i| **i != password && fields[**i].into.is_some());
+            for copy in
+                stored.filter(|copy| self.must_equal(rule, own, **copy, &same)).copied().collect::<Vec<_>>()
+            {
+                let check = rule.check.as_ref().expect("only such rules are looked at");
+                let span = position(self.file, &check.origin, &(0..check.source.len()));
                 let label = format!("`{}` would store a copy of the password", fields[copy].name);
                 let title = "what must equal the password is not stored".to_owned();
                 self.complain(title, span, label, Some("remove the field's `into`"));
@@ -67,24 +78,17 @@ impl Rehearsal<'_> {
         }
     }
 
-    /// A field that must equal one of these, and the rule that says so.
-    fn equal(&self, same: &BTreeSet<usize>) -> Option<(&Rule, usize)> {
+    /// Whether a rule demands that a field equals one of these, itself left aside.
+    fn must_equal(&self, rule: &Rule, own: usize, field: usize, same: &BTreeSet<usize>) -> bool {
         let fields = &self.contract.register.fields;
-        let rules =
-            fields.iter().enumerate().flat_map(|(own, f)| f.rules.iter().map(move |rule| (own, rule)));
-        rules.filter(|(_, rule)| rule.check.is_some()).find_map(|(own, rule)| {
-            let mentioned = |i: &usize| {
-                let mut exprs = rule.check.iter().chain(&rule.condition);
-                exprs.any(|expr| {
-                    expr.mentions(&["input", &fields[*i].name]) || *i == own && expr.mentions(&["value"])
-                })
-            };
-            let known: Vec<usize> = same.iter().copied().filter(mentioned).collect();
-            let others = (0..fields.len()).filter(|i| !same.contains(i)).filter(mentioned);
-            let equals =
-                |other: &usize| known.iter().any(|known| self.demands_equality(rule, own, *known, *other));
-            others.into_iter().find(equals).map(|other| (rule, other))
-        })
+        let mentioned = |i: &usize| {
+            let mut exprs = rule.check.iter().chain(&rule.condition);
+            exprs.any(|expr| {
+                expr.mentions(&["input", &fields[*i].name]) || *i == own && expr.mentions(&["value"])
+            })
+        };
+        let mut known = same.iter().filter(|i| **i != field).filter(|i| mentioned(i));
+        mentioned(&field) && known.any(|known| self.demands_equality(rule, own, *known, field))
     }
 
     /// Whether a rule is kept when two fields are equal, and broken when only they differ.

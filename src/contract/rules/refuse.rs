@@ -2,7 +2,6 @@
 //! value that is in use, one that means nothing, a proof of work that was used before.
 
 use super::demand::{Broken, Case};
-use super::run::MOST_ERRORS;
 use crate::contract::circumstances::Circumstances;
 use crate::contract::fields::Fields;
 use crate::contract::operation::{Collect, Contract, Operation};
@@ -12,6 +11,9 @@ use crate::proof::Refused;
 use crate::user::Problem;
 use serde_json::Value as Json;
 use std::collections::HashSet;
+
+/// The most complaints one request collects.
+pub(super) const MOST_ERRORS: usize = 100;
 
 impl Contract {
     /// The refusal for unique values that are in use, in the order of the fields.

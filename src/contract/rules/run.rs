@@ -1,16 +1,13 @@
 //! Running the rules: phase by phase, field by field, in the contract's order.
 
 use super::demand::{Broken, Case};
-use super::refuse::once;
+use super::refuse::{MOST_ERRORS, once};
 use crate::contract::circumstances::Circumstances;
 use crate::contract::field::{Field, Rule};
 use crate::contract::fields::{Fields, unknown_members};
 use crate::contract::operation::{Collect, Operation, Unknown};
 use crate::contract::refusal::FieldError;
 use serde_json::Value as Json;
-
-/// The most complaints one request collects.
-pub(super) const MOST_ERRORS: usize = 100;
 
 /// What became of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,12 +1,13 @@
 //! One value, written in one of four ways.
 
 use super::json::escape_into;
-use super::render::MOST_BYTES;
 use super::values::{Absent, forced, unwritable};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use std::fmt::Write as _;
 
+/// The longest text of one value, in bytes: far more than an answer may have.
+const MOST_OF_VALUE: usize = 1024 * 1024;
 /// Lists and maps inside a value may be nested this deep: a few levels more than a request may have.
 const MOST_DEPTH: usize = 40;
 
@@ -49,7 +50,7 @@ pub(super) fn json(out: &mut String, value: &Value, depth: usize) -> Result<(), 
         return refuse("this value is nested too deep");
     }
     // A list that a template puts into itself again and again grows with each level.
-    if out.len() > 16 * MOST_BYTES {
+    if out.len() > MOST_OF_VALUE {
         return refuse("this value grows too long");
     }
     if let Some(text) = value.as_str() {

@@ -21,7 +21,7 @@ const CONNECTIONS_TRIED: usize = 3;
 
 /// See [`Postgres::ask_patiently`]; as seen from here, and by the server.
 const LONGEST: Duration = Duration::from_secs(660);
-const PATIENCE: Sql = "SET LOCAL statement_timeout = '10min'";
+const PATIENCE: &str = "SET LOCAL statement_timeout = '10min'";
 
 /// A parameter and its type, as unnamed statements want them.
 pub(super) type Param<'a> = (&'a (dyn ToSql + Sync), Type);
