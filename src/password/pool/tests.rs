@@ -203,11 +203,14 @@ fn nobody_comes_between_a_place_and_its_hash() {
         let (guard, seen) = (over.clone(), Arc::downgrade(&over));
         drop(over);
         let pool = &pool;
-        scope.spawn(move || {
-            while seen.strong_count() > 0 {
-                drop(pool.place(Source(0)));
-            }
-        });
+        for _ in 0..8 {
+            let seen = seen.clone();
+            scope.spawn(move || {
+                while seen.strong_count() > 0 {
+                    drop(pool.place(Source(0)));
+                }
+            });
+        }
         let _guard = guard;
         for _ in 0..2000 {
             let place = std::iter::repeat_with(|| pool.place(Source(0))).find_map(Result::ok).unwrap();
