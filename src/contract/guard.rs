@@ -103,9 +103,8 @@ pub(super) fn is_password(name: &str) -> bool {
         "senha",
     ];
     const WORDS: [&str; 5] = ["pass", "passe", "psw", "pw", "secret"];
-    let name: String = name.nfkc().collect();
-    let plain = plain(&name);
-    PARTS.iter().any(|part| plain.contains(part)) || words(&name).iter().any(|w| WORDS.contains(&w.as_str()))
+    let plain = plain(name);
+    PARTS.iter().any(|part| plain.contains(part)) || words(name).iter().any(|w| WORDS.contains(&w.as_str()))
 }
 
 fn plain(name: &str) -> String {
@@ -116,7 +115,7 @@ fn plain(name: &str) -> String {
 fn words(name: &str) -> Vec<String> {
     let mut out = vec![String::new()];
     let mut small = false;
-    for c in name.chars() {
+    for c in name.nfkc() {
         if !c.is_alphabetic() || small && c.is_uppercase() {
             out.push(String::new());
         }

@@ -10,7 +10,7 @@ pub(super) use tokens::{claims_scene, timed};
 pub use user::Registered;
 
 use super::circumstances::Circumstances;
-use super::fields::{Fields, echo};
+use super::fields::Fields;
 use super::operation::Contract;
 use super::outcome::Outcome;
 use super::refusal::FieldError;
@@ -80,8 +80,8 @@ impl Contract {
     pub(in crate::contract) fn stored(&self, fields: &Fields) -> Fields {
         let pairs = self.register.fields.iter().zip(&fields.inputs);
         let stored = pairs.map(|(field, input)| input.clone().filter(|_| field.into.is_some()));
-        let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { Json::Null };
-        Fields { inputs: stored.collect(), body }
+        // Of the body, replies show no more than that anyway.
+        Fields { inputs: stored.collect(), body: fields.body.clone() }
     }
 
     /// The same with all data, or an error.
