@@ -19,7 +19,6 @@ use super::template::RenderError;
 use super::token::{Make, Mint, Minted};
 use http::HeaderValue;
 use minijinja::Value;
-use serde_json::Value as Json;
 use std::borrow::Cow;
 
 impl Contract {
