@@ -182,6 +182,7 @@ impl<'e> File<'e> {
         let mut out = comments(&notes);
         out.push_str("[register.created]\n");
         out.push_str(&self.status("created", self.examples.created.as_ref()));
+        out.push_str(&content_type(self.examples.created.as_ref()));
         out.push_str(&headers(&self.created.headers));
         out.push_str(&match &self.created.body {
             Body::Empty => "body = \"\"\n".to_owned(),

@@ -196,6 +196,22 @@ async fn with_next_to_nothing_there_is_still_a_file() {
     )
     .await;
     has(&page, &["accepts = [\"form\"]", "<p>Hello {{ user.username }} {{ \"{\" }}% x %}</p>"]);
+    let untyped = started("user=ann&pass=secret-77", "HTTP/1.1 200 OK\n\nHello ann", "no", "").await;
+    has(&untyped, &["headers.Content-Type = \"text/plain\"", "Hello {{ user.username }}"]);
+}
+
+/// Where a value of a page would be code, the page stays as it was pasted.
+#[tokio::test]
+async fn a_page_with_values_in_its_script_is_pasted() {
+    let html = "<p class=ann>Hello <a href=\"ann\">ann</a><script>var u = {{a: \"ann\"}}</script></p>";
+    let page = started(
+        "user=ann&pass=secret-77",
+        &format!("HTTP/1.1 200 OK\nContent-Type: text/html\n\n{html}"),
+        "HTTP/1.1 400 Bad\nContent-Type: text/plain\n\nno",
+        "",
+    )
+    .await;
+    has(&page, &["headers.Content-Type = \"text/html\"", &html.replace("{{a", "{{ \"{\" }}{a")]);
 }
 
 fn text() -> impl Strategy<Value = String> {

@@ -5,9 +5,12 @@
 //! it writes escaped text.
 
 mod bad;
+mod compact;
 mod engine;
 #[cfg(test)]
 mod fuzz;
+mod grammar;
+mod html;
 mod json;
 mod names;
 mod parse;
@@ -51,13 +54,17 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads `source`, proves it (JSON only) and checks every name in it. All complaints but structural ones at once.
+    /// Reads `source`, proves it (JSON and HTML) and checks every name in it. All complaints but structural ones at once.
     pub(crate) fn compile(source: &str, format: Format, names: &Names) -> Result<Template, Vec<Bad>> {
         let nodes = parse::parse(source).map_err(|bad| vec![bad])?;
         let mut bad = names.check(&nodes);
-        if format == Format::Json && !source.trim().is_empty() {
-            bad.extend(prove::prove(source, &nodes).err().map(|bad| Bad { not_json: true, ..bad }));
-        }
+        let unproved = match format {
+            Format::Json if source.trim().is_empty() => None,
+            Format::Json => prove::prove::<json::Automaton>(source, &nodes).err(),
+            Format::Html => prove::prove::<html::Page>(source, &nodes).err(),
+            Format::Header | Format::Plain => None,
+        };
+        bad.extend(unproved.map(|bad| Bad { not_json: format == Format::Json, ..bad }));
         if bad.is_empty() {
             Ok(Template { source: source.to_owned(), nodes, format, origin: 0..0 })
         } else {

@@ -1,27 +1,28 @@
-//! The proof: an abstract run of a JSON body along every path, all automaton states at once.
+//! The proof: an abstract run of a body along every path, all states of its grammar at once.
 //!
-//! Branches are joined and loops run to a fixed point, so whatever the data, what renders is one whole JSON value:
-//! each `{{ }}` is known to stand where a value fits, or inside a string. The one correlation that is tracked is
+//! Branches are joined and loops run to a fixed point, so whatever the data, each `{{ }}` is known to stand where a
+//! value fits, and what renders as JSON is one whole value. The one correlation that is tracked is
 //! `{% if not loop.last %}`, because the usual way to write separators depends on it.
 
 use super::bad::Bad;
-use super::json::{Automaton, Fault};
+use super::grammar::{Fault, Grammar};
 use super::parse::{Branch, Condition, Node};
 use std::collections::BTreeSet;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// All states in which a template can be at one point.
-type States = BTreeSet<Automaton>;
+type States<G> = BTreeSet<G>;
 
 /// More states than this at one point is a template nobody can read either.
 const MOST_STATES: usize = 64;
 /// Brackets deeper than this are refused; input may have twice as many.
 const MOST_DEPTH: usize = 16;
 
-/// Checks that every path through `nodes` writes exactly one JSON value.
-pub(crate) fn prove(source: &str, nodes: &[Node]) -> Result<(), Bad> {
-    let proof = Proof { source };
-    for mut state in proof.block(nodes, States::from([Automaton::new()]), Turn::Other)? {
+/// Checks that every path through `nodes` writes one text of the grammar.
+pub(super) fn prove<G: Grammar>(source: &str, nodes: &[Node]) -> Result<(), Bad> {
+    let proof = Proof { source, grammar: PhantomData };
+    for mut state in proof.block(nodes, States::from([G::begin()]), Turn::Other)? {
         if let Err(fault) = state.finished() {
             let last =
                 source.trim_end().char_indices().next_back().map_or(0..0, |(i, c)| i..i + c.len_utf8());
@@ -38,17 +39,18 @@ enum Turn {
     Other,
 }
 
-struct Proof<'s> {
+struct Proof<'s, G> {
     source: &'s str,
+    grammar: PhantomData<G>,
 }
 
-impl Proof<'_> {
-    fn block(&self, nodes: &[Node], mut states: States, turn: Turn) -> Result<States, Bad> {
+impl<G: Grammar> Proof<'_, G> {
+    fn block(&self, nodes: &[Node], mut states: States<G>, turn: Turn) -> Result<States<G>, Bad> {
         for node in nodes {
             states = match node {
                 Node::Set { .. } => states,
                 Node::Text(range) => self.literal(range, states)?,
-                Node::Emit { tag, .. } => hole(tag, states)?,
+                Node::Emit { tag, expr } => hole(tag, expr.literal(), states)?,
                 Node::If { branches, otherwise } => {
                     self.branches(branches, otherwise.as_ref().map(|o| o.body.as_slice()), states, turn)?
                 }
@@ -66,7 +68,7 @@ impl Proof<'_> {
         Ok(states)
     }
 
-    fn literal(&self, range: &Range<usize>, states: States) -> Result<States, Bad> {
+    fn literal(&self, range: &Range<usize>, states: States<G>) -> Result<States<G>, Bad> {
         let text = &self.source[range.clone()];
         let mut out = States::new();
         for mut state in states {
@@ -87,9 +89,9 @@ impl Proof<'_> {
         &self,
         branches: &[Branch],
         otherwise: Option<&[Node]>,
-        states: States,
+        states: States<G>,
         turn: Turn,
-    ) -> Result<States, Bad> {
+    ) -> Result<States<G>, Bad> {
         if turn == Turn::Other && matches!(branches[0].condition, Condition::NotLast) {
             // Always taken on a turn that is not the last; outside of a loop the name check refuses it.
             return self.block(&branches[0].body, states, turn);
@@ -109,7 +111,7 @@ impl Proof<'_> {
         Ok(out)
     }
 
-    fn turns(&self, tag: &Range<usize>, body: &[Node], before: &States) -> Result<States, Bad> {
+    fn turns(&self, tag: &Range<usize>, body: &[Node], before: &States<G>) -> Result<States<G>, Bad> {
         let mut all = before.clone();
         for round in 0.. {
             let next = self.block(body, all.clone(), Turn::Other).map_err(|bad| explain(bad, round))?;
@@ -133,14 +135,18 @@ fn explain(bad: Bad, round: usize) -> Bad {
     bad
 }
 
-fn hole(tag: &Range<usize>, states: States) -> Result<States, Bad> {
+fn hole<G: Grammar>(tag: &Range<usize>, constant: Option<&str>, states: States<G>) -> Result<States<G>, Bad> {
     let inside = states.iter().filter(|s| s.in_string()).count();
     if inside != 0 && inside != states.len() {
         return Err(Bad::new(tag.clone(), "on one path this stands inside quotes, on another outside"));
     }
     let mut out = States::new();
     for mut state in states {
-        state.hole().map_err(|fault: Fault| Bad::new(tag.clone(), fault))?;
+        let taken = match constant {
+            Some(text) => state.constant(text),
+            None => state.hole(),
+        };
+        taken.map_err(|fault: Fault| Bad::new(tag.clone(), fault))?;
         out.insert(state);
     }
     Ok(out)

@@ -1,6 +1,7 @@
 //! Writing a template.
 
-use super::json::{Fault, Writer};
+use super::compact::Writer;
+use super::grammar::Fault;
 use super::parse::{Branch, Condition, Node, Otherwise};
 use super::scan::{Code, Expr};
 use super::values::{Layer, Room};

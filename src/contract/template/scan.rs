@@ -85,6 +85,16 @@ impl Expr {
         self
     }
 
+    /// The text, when it is one that the template itself writes: `"{"`.
+    pub(crate) fn literal(&self) -> Option<&str> {
+        match self.uses.as_slice() {
+            [Use { kind: UseKind::Text { text, argument_of: None }, at }] => {
+                (at.len() == self.source.trim().len()).then_some(text)
+            }
+            _ => None,
+        }
+    }
+
     /// Whether the expression mentions `path`, or something inside it.
     pub(crate) fn mentions(&self, path: &[&str]) -> bool {
         self.uses.iter().any(|u| match &u.kind {

@@ -1,6 +1,6 @@
 //! One value, written in one of four ways.
 
-use super::json::escape_into;
+use super::compact::escape_into;
 use super::values::{Absent, forced, unwritable};
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
@@ -129,10 +129,15 @@ pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
 
 /// A value inside a header: everything that could end, split or extend it is percent-encoded; a well-formed
 /// `%XX` stays, so that an address that is already encoded is not encoded twice. What the filter `date` wrote may
-/// hold spaces and commas besides: no client's text is in it.
+/// hold spaces and commas besides: no client's text is in it. Right behind a `/` that begins the header, a second one
+/// is encoded, too: `//host` would lead elsewhere (RFC 3986 section 4.2).
 pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
     let text = plain(value)?;
-    let bytes = text.as_bytes();
+    let mut bytes = text.as_bytes();
+    if let Some(rest) = bytes.strip_prefix(b"/").filter(|_| out == "/") {
+        out.push_str("%2F");
+        bytes = rest;
+    }
     let own: &[u8] = if value.is_safe() { b" ," } else { b"" };
     for (i, byte) in bytes.iter().enumerate() {
         let encoded =
@@ -164,5 +169,19 @@ mod tests {
         assert_eq!(written(Value::from("a, b; c%41")), "a%2C%20b%3B%20c%41");
         let date = Value::from_safe_string("Mon, 10 Jun 2024 13:34:56 GMT; x\r\n".to_owned());
         assert_eq!(written(date), "Mon, 10 Jun 2024 13:34:56 GMT%3B x%0D%0A");
+    }
+
+    #[test]
+    fn a_path_does_not_become_a_host() {
+        let behind = |out: &str, value: &str| {
+            let mut out = out.to_owned();
+            header(&mut out, &Value::from(value)).unwrap();
+            out
+        };
+        assert_eq!(behind("/", "/elsewhere.example/a"), "/%2Felsewhere.example/a");
+        assert_eq!(behind("/", "\\elsewhere.example"), "/%5Celsewhere.example");
+        assert_eq!(behind("/", "users/5"), "/users/5");
+        assert_eq!(behind("/users/", "/5"), "/users//5");
+        assert_eq!(behind("", "/users/5"), "/users/5");
     }
 }

@@ -33,8 +33,7 @@ impl Reader<'_> {
         let (mut left_out, mut cookies) = (Vec::new(), Vec::new());
         for (name, value) in &reply.headers {
             match name.to_ascii_lowercase().as_str() {
-                "content-type" if value.eq_ignore_ascii_case("application/json") => {}
-                "content-type" => self.out.headers.push((name.clone(), vec![value.clone()])),
+                "content-type" => {}
                 "set-cookie" => cookies.push(self.cookie(value)),
                 "location" => {
                     let pieces = self.pieces(value);

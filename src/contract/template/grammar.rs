@@ -1,0 +1,33 @@
+//! What a language must tell, so that the templates that write it can be proved.
+
+/// What is wrong with the text at this point, in the words of the person who writes the template.
+pub(super) type Fault = &'static str;
+
+/// The state of a reader that takes a text byte by byte, with values in between.
+pub(super) trait Grammar: Clone + Ord {
+    /// The state before the first byte.
+    fn begin() -> Self;
+
+    /// One byte of literal text.
+    fn step(&mut self, byte: u8) -> Result<(), Fault>;
+
+    /// A tag begins or ends here.
+    fn boundary(&mut self) -> Result<(), Fault>;
+
+    /// A value is written here, escaped as the language needs it.
+    fn hole(&mut self) -> Result<(), Fault>;
+
+    /// A text that the template itself writes as a value.
+    fn constant(&mut self, _text: &str) -> Result<(), Fault> {
+        self.hole()
+    }
+
+    /// The text ends here.
+    fn finished(&mut self) -> Result<(), Fault>;
+
+    /// Whether a value here stands inside quotes that change how it is written.
+    fn in_string(&self) -> bool;
+
+    /// How many brackets are open.
+    fn depth(&self) -> usize;
+}
