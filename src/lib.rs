@@ -6,6 +6,7 @@
 
 pub mod clock;
 pub mod network;
+pub mod spelling;
 pub mod steps;
 pub mod terminal;
 
@@ -14,13 +15,13 @@ pub mod user;
 pub mod names;
 
 pub mod breach;
+pub mod password;
 pub mod proof;
 
 pub mod contract;
 
 pub mod config;
 
-pub mod password;
 pub mod store;
 pub mod token;
 

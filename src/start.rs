@@ -107,7 +107,7 @@ impl<'l> Plan<'l> {
             acme.make_folder().map_err(refused)?;
         }
         let settings = PoolSettings {
-            engine: config.passwords.engine.into(),
+            engine: config.passwords.engine,
             params,
             workers: password::workers(config.passwords.workers),
             deadline: config.passwords.deadline,

@@ -5,21 +5,21 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
-use super::open_store::open_store;
+use super::store::{database_url, with_store};
 use super::{Caller, Failure, StoreArgs, table};
 use crate::audit::Audit;
 use crate::clock::Clock;
 use crate::config::{Loaded, parse_time};
 use crate::network::Network;
 use crate::start::known_secret;
-use crate::store::{Attempt, Attempts, Claimed, DatabaseUrl, NameDigest, Store};
+use crate::store::{Attempt, Attempts, Claimed, NameDigest, Store};
 use crate::terminal::{json_line, printable};
 use crate::user::least_uuid_v7;
 
@@ -90,14 +90,8 @@ fn network(text: &str) -> Result<Network, crate::network::NetworkError> {
 pub(super) fn run(args: AuditArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.store.clone().load(caller)?;
     let wanted = wanted(&args, &loaded)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(async {
-        let store = open_store(&loaded).await?;
-        show(&args, &wanted, &store).await?;
-        store.close().await;
-        Ok(ExitCode::SUCCESS)
-    })
+    with_store(&loaded, async |store| show(&args, &wanted, store).await)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn wanted(args: &AuditArgs, loaded: &Loaded) -> anyhow::Result<Attempts> {
@@ -120,7 +114,7 @@ fn wanted(args: &AuditArgs, loaded: &Loaded) -> anyhow::Result<Attempts> {
 }
 
 fn about(name: &str, loaded: &Loaded) -> anyhow::Result<Claimed> {
-    let url = DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)?;
+    let url = database_url(loaded)?;
     let secret = known_secret(&loaded.config, &url).map_err(Failure::unavailable)?;
     let secret = secret.ok_or_else(|| {
         Failure::refused(anyhow!("--about needs the server's token secret: set VESTIBULE_TOKEN_SECRET_FILE"))

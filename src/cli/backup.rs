@@ -4,12 +4,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 
-use super::open_store::open_store;
+use super::store::{database_url, with_store};
 use super::{Caller, Failure, StoreArgs};
-use crate::store::{BackupError, Copied, DatabaseUrl, Store};
+use crate::store::{BackupError, Copied, Store};
 
 /// Copy the SQLite database to a new file, while it is served
 #[derive(Args, Debug)]
@@ -45,20 +44,13 @@ pub(super) struct RestoreArgs {
 
 pub(super) fn backup(args: BackupArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.store.load(caller)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    let copied = runtime.block_on(async {
-        let store = open_store(&loaded).await?;
-        let copied = store.backup(&args.file).await.map_err(failed)?;
-        store.close().await;
-        anyhow::Ok(copied)
-    })?;
+    let copied = with_store(&loaded, async |store| store.backup(&args.file).await.map_err(failed))?;
     told(copied, &args.file)
 }
 
 pub(super) fn restore(args: RestoreArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.store.load(caller)?;
-    let url = DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)?;
+    let url = database_url(&loaded)?;
     let copied = Store::restore(&url, &args.file).map_err(failed)?;
     told(copied, url.sqlite_path().unwrap_or(&args.file))
 }

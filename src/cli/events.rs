@@ -3,13 +3,12 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::{Args, Subcommand};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::follow::{Rows, Shown};
-use super::open_store::open_store;
+use super::store::with_store;
 use super::{Caller, Failure, StoreArgs};
 use crate::store::{Event, Events, Store};
 use crate::terminal::{json_line, printable};
@@ -57,14 +56,8 @@ struct TailArgs {
 pub(super) fn run(args: EventsArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let EventsCommand::Tail(args) = args.command;
     let loaded = args.store.clone().load(caller)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(async {
-        let store = open_store(&loaded).await?;
-        tail(&args, &store).await?;
-        store.close().await;
-        Ok(ExitCode::SUCCESS)
-    })
+    with_store(&loaded, async |store| tail(&args, store).await)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn tail(args: &TailArgs, store: &Store) -> anyhow::Result<()> {

@@ -3,10 +3,9 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use clap::Args;
 
-use super::open_store::open_store;
+use super::store::with_store;
 use super::{Caller, Failure, StoreArgs};
 use crate::names::claims;
 use crate::store::Store;
@@ -35,14 +34,8 @@ const PAGE: u32 = 500;
 
 pub(super) fn run(args: LookAlikesArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.store.load(caller)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    runtime.block_on(async {
-        let store = open_store(&loaded).await?;
-        let alike = all(&store, args.after).await?;
-        store.close().await;
-        Ok(if alike { ExitCode::from(1) } else { ExitCode::SUCCESS })
-    })
+    let alike = with_store(&loaded, async |store| all(store, args.after).await)?;
+    Ok(if alike { ExitCode::from(1) } else { ExitCode::SUCCESS })
 }
 
 /// Whether any two look alike.

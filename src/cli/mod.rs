@@ -15,12 +15,12 @@ pub mod log;
 mod look_alikes;
 mod man;
 mod open_files;
-mod open_store;
 mod outcome;
 mod pepper;
 mod serve;
 mod settings;
 mod sockets;
+mod store;
 mod table;
 mod user;
 

@@ -8,10 +8,10 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::open_store::open_store;
+use super::store::with_store;
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
-use crate::password::{KeyId, Peppers, pepper};
+use crate::password::{KeyId, pepper};
 
 /// Secrets beside the passwords, so that a stolen database alone verifies nothing
 #[derive(Args, Debug)]
@@ -81,17 +81,9 @@ fn new(args: &NewArgs) -> anyhow::Result<ExitCode> {
 
 fn usage(args: UsageArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
     let loaded = args.store.load(caller)?;
-    let file = loaded.config.passwords.pepper_file.as_deref();
-    let peppers = file.map_or_else(|| Ok(Peppers::default()), Peppers::read);
-    let peppers = peppers.context("passwords.pepper_file").map_err(Failure::refused)?;
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
-    let used = runtime.block_on(async {
-        let store = open_store(&loaded).await?;
-        let used = store.key_ids().await.map_err(Failure::unavailable)?;
-        store.close().await;
-        anyhow::Ok(used)
-    })?;
+    let peppers =
+        loaded.config.passwords.peppers().context("passwords.pepper_file").map_err(Failure::refused)?;
+    let used = with_store(&loaded, async |store| store.key_ids().await.map_err(Failure::unavailable))?;
 
     let mut out = std::io::stdout().lock();
     let mut table = table(["PEPPER", "ACCOUNTS", "IN THE FILE"]);

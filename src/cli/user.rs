@@ -9,11 +9,11 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::look_alikes::{self, LookAlikesArgs};
-use super::open_store::open_store;
+use super::store::with_store;
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
 use crate::config::{self, Loaded};
-use crate::password::{Params, Peppers, Pool, PoolSettings};
+use crate::password::{Pool, PoolSettings};
 use crate::store::{Store, Who};
 use crate::terminal::{json_line, json_lines, printable};
 use crate::user::{Email, Key, Password, User, Username};
@@ -90,29 +90,17 @@ struct VerifyArgs {
 }
 
 pub(super) fn run(args: UserArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("starting the runtime")?;
     match args.command {
-        UserCommand::List(args) => {
-            let loaded = args.store.clone().load(caller)?;
-            runtime.block_on(list(&args, &loaded))
-        }
-        UserCommand::Show(args) => {
-            let loaded = args.store.clone().load(caller)?;
-            runtime.block_on(show(&args, &loaded))
-        }
-        UserCommand::Verify(args) => {
-            let loaded = args.store.clone().load(caller)?;
-            runtime.block_on(verify_password(&args, &loaded))
-        }
+        UserCommand::List(args) => list(&args, &args.store.clone().load(caller)?),
+        UserCommand::Show(args) => show(&args, &args.store.clone().load(caller)?),
+        UserCommand::Verify(args) => verify_password(&args, &args.store.clone().load(caller)?),
         UserCommand::LookAlikes(args) => look_alikes::run(args, caller),
     }
 }
 
-async fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open_store(loaded).await?;
-    let users = store.list(args.after, args.limit).await.map_err(Failure::unavailable)?;
-    store.close().await;
+fn list(args: &ListArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let page = async |store: &Store| store.list(args.after, args.limit).await.map_err(Failure::unavailable);
+    let users = with_store(loaded, page)?;
     let mut out = std::io::stdout().lock();
     if args.json {
         for user in &users {
@@ -143,10 +131,8 @@ fn full_name(user: &User) -> String {
     }
 }
 
-async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open_store(loaded).await?;
-    let found = find(&store, &args.who).await?;
-    store.close().await;
+fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let found = with_store(loaded, async |store| find(store, &args.who).await)?;
     let Some(user) = found else { return nobody(&args.who) };
     let mut out = std::io::stdout().lock();
     if args.json {
@@ -162,20 +148,16 @@ async fn show(args: &ShowArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn verify_password(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
-    let store = open_store(loaded).await?;
-    let found = find(&store, &args.who).await?;
-    let Some(user) = found else { return nobody(&args.who) };
-    let pool = pool(&loaded.config.passwords)?;
-    let verified = match ask()? {
-        Some(password) => {
-            let clock = Clock::system();
-            let verified = verify::verify(&pool, &store, &clock, user.id, password);
-            verified.await.context("verifying the password").map_err(Failure::unavailable)?
-        }
-        None => Verified::Wrong,
-    };
-    store.close().await;
+fn verify_password(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<ExitCode> {
+    let verified = with_store(loaded, async |store| {
+        let Some(user) = find(store, &args.who).await? else { return Ok(None) };
+        let pool = pool(&loaded.config.passwords)?;
+        let Some(password) = ask()? else { return Ok(Some(Verified::Wrong)) };
+        let clock = Clock::system();
+        let verified = verify::verify(&pool, store, &clock, user.id, password);
+        verified.await.map(Some).context("verifying the password").map_err(Failure::unavailable)
+    })?;
+    let Some(verified) = verified else { return nobody(&args.who) };
     let (said, code) = match verified {
         Verified::Right { renewed: false } => ("the password matches", 0),
         Verified::Right { renewed: true } => ("the password matches; its hash was renewed", 0),
@@ -187,18 +169,13 @@ async fn verify_password(args: &VerifyArgs, loaded: &Loaded) -> anyhow::Result<E
 
 /// One worker that hashes as the server does.
 fn pool(passwords: &config::Passwords) -> anyhow::Result<Pool> {
-    let peppers = passwords.pepper_file.as_deref().map_or_else(|| Ok(Peppers::default()), Peppers::read);
     let settings = PoolSettings {
-        engine: passwords.engine.into(),
-        params: Params {
-            memory_kib: passwords.memory_kib,
-            iterations: passwords.iterations,
-            parallelism: passwords.parallelism,
-        },
+        engine: passwords.engine,
+        params: passwords.params(),
         workers: 1,
         deadline: std::time::Duration::from_secs(60),
     };
-    let peppers = peppers.context("passwords.pepper_file").map_err(Failure::refused)?;
+    let peppers = passwords.peppers().context("passwords.pepper_file").map_err(Failure::refused)?;
     settings.params.check().context("passwords.memory_kib").map_err(Failure::refused)?;
     Pool::start_with(settings, peppers).map_err(Failure::unavailable)
 }

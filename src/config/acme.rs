@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::choices::words;
 use super::setting::{Raw, Setting, ValueError, choose};
 
 /// The `acme.` keys. Without domains the others mean nothing.
@@ -91,17 +92,7 @@ impl Setting for Vec<Domain> {
     }
 }
 
-const CHALLENGES: &[&str] = &["http-01", "tls-alpn-01"];
-
-impl Setting for Challenge {
-    fn read(raw: Raw<'_>) -> Result<Challenge, ValueError> {
-        choose(raw, CHALLENGES, &[Challenge::Http01, Challenge::TlsAlpn01])
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(CHALLENGES[*self as usize].to_owned()))
-    }
-}
+words!(Challenge { "http-01" => Http01, "tls-alpn-01" => TlsAlpn01 });
 
 /// Told here, because the authority would only refuse it later.
 pub(super) fn check_contact(text: &str) -> Result<(), ValueError> {

@@ -1,13 +1,32 @@
-//! The settings whose values have names.
+//! The settings whose values are words.
 
-/// Which implementation of Argon2id hashes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    /// Chooses the widest instructions that the processor has.
-    Fast,
-    /// Plain Rust, for processors the fast one does not know.
-    Portable,
+use super::setting::{Raw, Setting, ValueError, choose};
+use crate::names::Restriction;
+use crate::password::Engine;
+use crate::proof::Demand;
+
+/// Gives each value of a setting its word.
+macro_rules! words {
+    ($setting:ident { $($word:literal => $value:ident),+ }) => {
+        impl Setting for $setting {
+            fn read(raw: Raw<'_>) -> Result<$setting, ValueError> {
+                choose(raw, &[$($word),+], &[$($setting::$value),+])
+            }
+
+            fn show(&self) -> Option<toml::Value> {
+                let word = match self { $($setting::$value => $word),+ };
+                Some(toml::Value::String(word.to_owned()))
+            }
+        }
+    };
 }
+pub(super) use words;
+
+words!(Engine { "fast" => Fast, "portable" => Portable });
+words!(Demand { "never" => Never, "under-load" => UnderLoad, "always" => Always });
+words!(Restriction { "none" => None, "moderate" => Moderate, "high" => High, "single" => Single });
+words!(LogFormat { "auto" => Auto, "human" => Human, "json" => Json });
+words!(ProxyHeader { "x-forwarded-for" => XForwardedFor, "forwarded" => Forwarded });
 
 /// The one request header in which trusted proxies name their client; the other one is never read, because a proxy
 /// that does not write it passes on whatever its client wrote there.

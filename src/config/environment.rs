@@ -5,7 +5,7 @@ use super::merge::{Entry, Merge, Target};
 use super::problem::Place;
 use super::setting::Raw;
 use super::{KEYS, Origin, Problem};
-use crate::contract::language::nearest;
+use crate::spelling::nearest;
 
 pub(super) fn read(environment: &[(String, String)], merge: &mut Merge) {
     let ours = environment

@@ -12,7 +12,7 @@ use super::problem::Place;
 use super::setting::{Raw, type_name};
 use super::source::Source;
 use super::{KEYS, Key, Origin, Problem};
-use crate::contract::language::nearest;
+use crate::spelling::nearest;
 
 /// Reads one file into the merge. `path` is `None` for the default layer, whose places have no file.
 pub(super) fn read(path: Option<&Path>, text: &str, merge: &mut Merge) {

@@ -7,7 +7,7 @@ use super::keys::{SECRETS, is_secret_name, set_named_secret};
 use super::problem::Place;
 use super::setting::Raw;
 use super::{Config, KEYS, Key, Origin, Problem, Problems};
-use crate::contract::language::nearest;
+use crate::spelling::nearest;
 
 /// What a dotted name means.
 pub(super) enum Target {

@@ -15,7 +15,6 @@ mod layers;
 mod merge;
 mod mount;
 mod problem;
-mod proxies;
 mod quantity;
 mod rate;
 mod secret;
@@ -27,7 +26,7 @@ mod tests;
 mod text;
 
 pub use acme::{Acme, Challenge, Domain};
-pub use choices::{Engine, LogFormat, ProxyHeader};
+pub use choices::{LogFormat, ProxyHeader};
 pub use cors::WebOrigin;
 pub use flags::Flag;
 pub use keys::{KEYS, Key};

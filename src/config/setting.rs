@@ -6,11 +6,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
-use super::choices::{Engine, LogFormat, ProxyHeader};
-use crate::contract::language::nearest;
-use crate::names::Restriction;
-use crate::network::NetworkError;
-use crate::proof::Demand;
+use crate::network::{Network, NetworkError};
+use crate::spelling::nearest;
 
 /// A value as a layer wrote it: typed in a file, plain text in the environment and in flags.
 #[derive(Clone, Copy)]
@@ -218,63 +215,16 @@ impl Setting for Option<SocketAddr> {
     }
 }
 
-const ENGINES: &[&str] = &["fast", "portable"];
-
-impl Setting for Engine {
-    fn read(raw: Raw<'_>) -> Result<Engine, ValueError> {
-        choose(raw, ENGINES, &[Engine::Fast, Engine::Portable])
+impl Setting for Vec<Network> {
+    fn read(raw: Raw<'_>) -> Result<Vec<Network>, ValueError> {
+        const LIST: &str = "a list of addresses and networks like \"10.0.0.0/8\"";
+        raw.list(LIST, |item| {
+            let text = item.text("an address or a network like \"10.0.0.0/8\"")?.trim();
+            text.parse().map_err(|error| ValueError::Network { found: text.to_owned(), error })
+        })
     }
 
     fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(ENGINES[*self as usize].to_owned()))
-    }
-}
-
-const DEMANDS: &[&str] = &["never", "under-load", "always"];
-
-impl Setting for Demand {
-    fn read(raw: Raw<'_>) -> Result<Demand, ValueError> {
-        choose(raw, DEMANDS, &[Demand::Never, Demand::UnderLoad, Demand::Always])
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(DEMANDS[*self as usize].to_owned()))
-    }
-}
-
-const FORMATS: &[&str] = &["auto", "human", "json"];
-
-impl Setting for LogFormat {
-    fn read(raw: Raw<'_>) -> Result<LogFormat, ValueError> {
-        choose(raw, FORMATS, &[LogFormat::Auto, LogFormat::Human, LogFormat::Json])
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(FORMATS[*self as usize].to_owned()))
-    }
-}
-
-const PROXY_HEADERS: &[&str] = &["x-forwarded-for", "forwarded"];
-
-impl Setting for ProxyHeader {
-    fn read(raw: Raw<'_>) -> Result<ProxyHeader, ValueError> {
-        choose(raw, PROXY_HEADERS, &[ProxyHeader::XForwardedFor, ProxyHeader::Forwarded])
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(PROXY_HEADERS[*self as usize].to_owned()))
-    }
-}
-
-const RESTRICTIONS: &[&str] = &["none", "moderate", "high", "single"];
-
-impl Setting for Restriction {
-    fn read(raw: Raw<'_>) -> Result<Restriction, ValueError> {
-        use Restriction::{High, Moderate, None, Single};
-        choose(raw, RESTRICTIONS, &[None, Moderate, High, Single])
-    }
-
-    fn show(&self) -> Option<toml::Value> {
-        Some(toml::Value::String(RESTRICTIONS[*self as usize].to_owned()))
+        Some(toml::Value::Array(self.iter().map(|net| toml::Value::String(net.to_string())).collect()))
     }
 }

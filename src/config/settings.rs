@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::acme::Acme;
-use super::choices::{Engine, LogFormat, ProxyHeader};
+use super::choices::{LogFormat, ProxyHeader};
 use super::cors::WebOrigin;
 use super::mount::Mount;
 use super::quantity::Size;
@@ -16,6 +16,7 @@ use super::text::{BaseUrl, DatabaseAddress};
 use crate::contract::Secrets;
 use crate::names::Restriction;
 use crate::network::Network;
+use crate::password::{Engine, Params, PepperError, Peppers};
 use crate::proof::{Demand, Policy};
 
 /// What the server runs with. Made by [`Config::load`]; `Debug` shows no secret.
@@ -192,6 +193,21 @@ pub struct Log {
     pub format: LogFormat,
     /// A filter in the syntax of `tracing_subscriber::EnvFilter`, known to parse.
     pub level: String,
+}
+
+impl Passwords {
+    /// What a hash costs.
+    pub fn params(&self) -> Params {
+        Params { memory_kib: self.memory_kib, iterations: self.iterations, parallelism: self.parallelism }
+    }
+
+    /// The peppers of `pepper_file`; none when it is not set.
+    ///
+    /// # Errors
+    /// The file cannot be read, or has bad lines.
+    pub fn peppers(&self) -> Result<Peppers, PepperError> {
+        self.pepper_file.as_deref().map_or_else(|| Ok(Peppers::default()), Peppers::read)
+    }
 }
 
 impl Config {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::password::Engine;
 
 /// A folder of its own for each test, removed at the end.
 struct Folder(tempfile::TempDir);

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Secret;
 use super::setting::{Raw, Setting, ValueError};
-use crate::contract::language::nearest;
+use crate::spelling::nearest;
 
 /// Where accounts are kept. Shown without its password, in `Debug` too.
 #[derive(Clone, Default, PartialEq, Eq)]

@@ -7,7 +7,6 @@ use argon2_rust::params::{Memory, TagLen};
 use zeroize::Zeroize;
 
 use super::Params;
-use crate::config;
 
 /// Shortest salt and shortest tag, in bytes (RFC 9106, section 3.1, and the limits of both crates).
 const MIN_SALT: usize = 8;
@@ -116,15 +115,6 @@ impl Engine {
         match self {
             Engine::Fast => argon2_rust::detected_backend().to_string(),
             Engine::Portable => "rustcrypto".to_owned(),
-        }
-    }
-}
-
-impl From<config::Engine> for Engine {
-    fn from(engine: config::Engine) -> Engine {
-        match engine {
-            config::Engine::Fast => Engine::Fast,
-            config::Engine::Portable => Engine::Portable,
         }
     }
 }

@@ -142,7 +142,7 @@ impl<'c> Check<'c> {
             true => format!("names {name_or_file:?}, which cannot be read: {error}"),
             false => format!("names {name_or_file:?}, which is neither a shipped contract nor a file"),
         };
-        let hint = match contract::language::nearest(name_or_file, names()) {
+        let hint = match crate::spelling::nearest(name_or_file, names()) {
             Some(near) => format!("did you mean \"{near}\"?"),
             None => format!("shipped are: {}", names().collect::<Vec<_>>().join(", ")),
         };
@@ -150,12 +150,7 @@ impl<'c> Check<'c> {
     }
 
     pub(super) fn params(&mut self) -> Params {
-        let passwords = &self.loaded.config.passwords;
-        let params = Params {
-            memory_kib: passwords.memory_kib,
-            iterations: passwords.iterations,
-            parallelism: passwords.parallelism,
-        };
+        let params = self.loaded.config.passwords.params();
         if let Err(error) = params.check() {
             self.refuse("passwords.memory_kib", format!("does not do: {error}"), None);
         }

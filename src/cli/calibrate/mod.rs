@@ -11,7 +11,7 @@ use clap::Args;
 
 use super::{Caller, Failure};
 use crate::config;
-use crate::password::{Engine, measure, workers};
+use crate::password::{measure, workers};
 use crate::start::memory;
 use study::{Point, Wish};
 
@@ -98,9 +98,8 @@ impl Progress {
         let (passed, of) = (self.begun.elapsed().as_secs(), self.time.as_secs());
         let Point { engine, params, workers } = point;
         let (memory, passes) = (params.memory_kib / 1024, params.iterations);
-        let name = if *engine == Engine::Fast { "fast" } else { "portable" };
         self.write(&format!(
-            "{passed:>3} of about {of} s: {name}, {memory} MiB x {passes}, {workers} at a time"
+            "{passed:>3} of about {of} s: {engine}, {memory} MiB x {passes}, {workers} at a time"
         ));
     }
 

@@ -127,7 +127,7 @@ async fn collect(
 /// The cases that were asked for, as far as the bound on requests allows, and how many that leaves out.
 fn chosen(mut cases: Vec<Case>, args: &ProveArgs) -> anyhow::Result<(Vec<Case>, usize)> {
     if let Some(unknown) = args.cases.iter().find(|name| cases.iter().all(|case| case.name != **name)) {
-        let near = crate::contract::language::nearest(unknown, cases.iter().map(|case| case.name.as_str()));
+        let near = crate::spelling::nearest(unknown, cases.iter().map(|case| case.name.as_str()));
         let hint =
             near.map_or_else(|| "--list tells them".to_owned(), |near| format!("did you mean {near}?"));
         return Err(Failure::refused(anyhow!("there is no case {unknown}; {hint}")));

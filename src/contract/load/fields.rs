@@ -2,10 +2,11 @@
 
 use super::source::{Held, Item, Source, Table, Text};
 use super::{demands, secrecy, vocabulary};
-use crate::contract::language::{self, DEMANDS, OWN_DEMANDS, nearest};
+use crate::contract::language::{self, DEMANDS, OWN_DEMANDS};
 use crate::contract::place::Place;
 use crate::contract::template::{Expr, Format, Names, Template};
 use crate::contract::{Field, JsonType, Outcome, Rule, Says, guard};
+use crate::spelling::nearest;
 use crate::user::Meaning;
 use regex_syntax::hir::Look;
 use std::collections::BTreeMap;

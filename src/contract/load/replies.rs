@@ -3,10 +3,11 @@
 use super::fields::template;
 use super::source::{Entry, Held, Item, Source, Table, Text};
 use super::vocabulary;
-use crate::contract::language::{self, nearest};
+use crate::contract::language;
 use crate::contract::reply::Sees;
 use crate::contract::template::{Format, Names, Template};
 use crate::contract::{Field, Outcome, ReplyTemplate, Reveal};
+use crate::spelling::nearest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

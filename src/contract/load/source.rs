@@ -1,8 +1,9 @@
 //! A TOML file with its positions: what a word holds, of which type, and where.
 
 use crate::contract::complaint::{Complaint, Level};
-use crate::contract::language::{self, Kind, Word, nearest};
+use crate::contract::language::{self, Kind, Word};
 use crate::contract::template::Bad;
+use crate::spelling::nearest;
 use serde_json::Value as Json;
 use std::ops::Range;
 use toml::Spanned;

@@ -4,7 +4,8 @@ use super::bad::Bad;
 use super::engine::{FILTERS, FUNCTIONS, TESTS};
 use super::parse::{Branch, Condition, Node, Otherwise};
 use super::scan::{Expr, Use, UseKind};
-use crate::contract::language::{self, nearest};
+use crate::contract::language;
+use crate::spelling::nearest;
 use crate::user::Meaning;
 use std::collections::BTreeMap;
 
