@@ -138,8 +138,9 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 /// Removes what has expired, now and then. Nothing depends on it but the size of the database. Not at once: many a machine starts
 /// with a wrong clock, and would find everything expired.
 async fn purge(app: Arc<App>, keep: Duration) {
+    const FIRST: Duration = Duration::from_secs(60);
     const PAUSE: Duration = Duration::from_secs(600);
-    tokio::time::sleep(PAUSE).await;
+    tokio::time::sleep(FIRST).await;
     loop {
         let now = app.clock.now();
         let oldest = least_uuid_v7(now.checked_sub(keep).unwrap_or(Timestamp::UNIX_EPOCH));

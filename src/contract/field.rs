@@ -7,6 +7,7 @@ use super::place::Place;
 use super::template::{Expr, Template};
 use crate::user::Meaning;
 use regex::Regex;
+use regex_syntax::hir::{Hir, Look};
 use serde_json::Value as Json;
 use std::sync::Arc;
 
@@ -103,6 +104,26 @@ impl Rule {
             self.unique,
         ];
         language::DEMANDS.iter().zip(made).filter(|(_, made)| *made).map(|(name, _)| *name)
+    }
+
+    /// Whether one of its patterns speaks of the whole text, in each of its alternatives.
+    pub(crate) fn has_whole_pattern(&self) -> bool {
+        self.whole_patterns().next().is_some()
+    }
+
+    /// Whether one of its patterns lets no long text in.
+    pub(crate) fn has_short_pattern(&self) -> bool {
+        const SHORT: usize = 4096;
+        self.whole_patterns().any(|tree| tree.properties().maximum_len().is_some_and(|most| most <= SHORT))
+    }
+
+    fn whole_patterns(&self) -> impl Iterator<Item = Hir> {
+        let trees = self.patterns.iter().filter_map(|p| regex_syntax::parse(p.as_str()).ok());
+        trees.filter(|tree| {
+            let properties = tree.properties();
+            properties.look_set_prefix().contains(Look::Start)
+                && properties.look_set_suffix().contains(Look::End)
+        })
     }
 
     /// A demand's own parameter.

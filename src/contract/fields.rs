@@ -1,5 +1,7 @@
 //! What a client wrote, field by field, and how much of it may be shown.
 
+use super::field::Field;
+use super::guard;
 use super::operation::Operation;
 use super::place::{Place, Step};
 use super::template::{Room, from_json, seen};
@@ -49,18 +51,25 @@ pub(super) fn stored_value(operation: &Operation, fields: &Fields, meaning: &Mea
     found.map_or(Value::from(()), from_json)
 }
 
+/// The password, where it is still there.
+pub(super) fn password_of<'f>(operation: &Operation, fields: &'f Fields) -> Option<&'f str> {
+    let at = operation.fields.iter().position(Field::is_password)?;
+    fields.inputs[at].as_ref()?.as_str()
+}
+
 /// The body cut down to what is stored, without the password: what `request.body` shows.
-pub(super) fn echo(operation: &Operation, body: &Json) -> Json {
+pub(super) fn echo(operation: &Operation, fields: &Fields) -> Json {
+    let password = password_of(operation, fields);
     let stored = operation.fields.iter().filter(|f| f.into.is_some() && !f.secret);
     let paths: Vec<&[Step]> = stored
         .filter_map(|f| if let Place::Body(steps) = &f.from { Some(steps.as_slice()) } else { None })
         .collect();
-    prune(body, &paths).unwrap_or_else(|| Json::Object(Map::new()))
+    prune(&fields.body, &paths, password).unwrap_or_else(|| Json::Object(Map::new()))
 }
 
-fn prune(json: &Json, paths: &[&[Step]]) -> Option<Json> {
+fn prune(json: &Json, paths: &[&[Step]], password: Option<&str>) -> Option<Json> {
     if paths.iter().any(|path| path.is_empty()) {
-        return Some(json.clone());
+        return Some(guard::without_passwords(json, password));
     }
     let mut out = Map::new();
     for (key, value) in json.as_object()? {
@@ -72,7 +81,7 @@ fn prune(json: &Json, paths: &[&[Step]]) -> Option<Json> {
         if inner.is_empty() {
             continue;
         }
-        if let Some(value) = prune(value, &inner) {
+        if let Some(value) = prune(value, &inner, password) {
             out.insert(key.clone(), value);
         }
     }

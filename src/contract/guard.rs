@@ -60,12 +60,20 @@ pub(super) fn harmless(name: &str, value: &Json, password: Option<&str>) -> Opti
     Some(inside(value, &|name, value| harmless(name, value, password)))
 }
 
-/// What is stored of a value that a field of the contract holds: a list or an object loses the passwords inside, and copies of
-/// `password`.
+/// What is stored and shown of a value that a field of the contract holds: an object loses the passwords inside, and copies
+/// of `password`. In a list null stands for one, so that it is as long as the rules found it. The value itself is the
+/// field's own, whatever it equals.
 pub(super) fn without_passwords(value: &Json, password: Option<&str>) -> Json {
-    inside(value, &|name, value| {
-        (!holds_password(name, value, password)).then(|| without_passwords(value, password))
-    })
+    match value {
+        Json::Array(items) => {
+            let stands = |item: &Json| !holds_password("", item, password);
+            let kept = |item| if stands(item) { without_passwords(item, password) } else { Json::Null };
+            items.iter().map(kept).collect()
+        }
+        other => inside(other, &|name, value| {
+            (!holds_password(name, value, password)).then(|| without_passwords(value, password))
+        }),
+    }
 }
 
 /// A list or an object with what `keep` makes of what is in it; items of a list have no name.

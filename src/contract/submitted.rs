@@ -1,8 +1,7 @@
 //! What the fields of a decoded request stand for: the account that is asked for, what only one account may have, the
 //! proof of work; and what of them is kept.
 
-use super::field::Field;
-use super::fields::{Fields, echo, unknown_members};
+use super::fields::{Fields, echo, password_of, unknown_members};
 use super::guard;
 use super::operation::{Contract, Unknown};
 use super::request::Request;
@@ -55,6 +54,7 @@ impl Contract {
     /// normalised form is the value itself are listed here; addresses and names are claimed by their own types.
     pub fn unique_extras(&self, fields: &Fields) -> Vec<(String, String)> {
         let unique = self.register.fields.iter().zip(&fields.inputs);
+        let password = password_of(&self.register, fields);
         unique
             .filter(|(field, _)| {
                 matches!(field.into, Some(Meaning::Extra(_))) && field.rules.iter().any(|r| r.unique)
@@ -64,7 +64,8 @@ impl Contract {
                     Json::Null => return None,
                     Json::String(text) => text.clone(),
                     Json::Number(number) => decimal(number),
-                    other => other.to_string(),
+                    // As it is stored.
+                    other => guard::without_passwords(other, password).to_string(),
                 };
                 Some((field.into.as_ref()?.to_string(), value))
             })
@@ -81,13 +82,10 @@ impl Contract {
     /// waits for its hash together with this, and a tree of small values takes far more memory than the text it was. The
     /// password and what only rules see go before that wait; their memory is wiped, and that of the body.
     pub fn kept(&self, mut fields: Fields) -> Fields {
-        let password = self.register.fields.iter().position(Field::is_password);
-        let password = password
-            .and_then(|at| fields.inputs[at].as_ref()?.as_str().map(|text| Zeroizing::new(text.to_owned())));
+        let password = password_of(&self.register, &fields).map(|text| Zeroizing::new(text.to_owned()));
         let password = password.as_deref().map(String::as_str);
         let empty = || Json::Object(Map::new());
-        let body = if self.register.echoes_body { echo(&self.register, &fields.body) } else { empty() };
-        let body = guard::without_passwords(&body, password);
+        let body = if self.register.echoes_body { echo(&self.register, &fields) } else { empty() };
         wipe(&mut fields.body);
         for (field, input) in self.register.fields.iter().zip(&mut fields.inputs) {
             if let (Some(Meaning::Extra(_)), Some(value)) = (&field.into, input) {
@@ -117,8 +115,9 @@ impl Contract {
 
 /// One text for each number, however it is written: 5 and 5.0 are one (JSON Schema 2020-12, section 6.3 of its core).
 fn decimal(number: &Number) -> String {
+    let signed = -(2_f64.powi(63))..2_f64.powi(63);
     match number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0) {
-        Some(whole) if whole.abs() < 2_f64.powi(63) => (whole as i64).to_string(),
+        Some(whole) if signed.contains(&whole) => (whole as i64).to_string(),
         Some(whole) if whole > 0.0 && whole < 2_f64.powi(64) => (whole as u64).to_string(),
         _ => number.to_string(),
     }

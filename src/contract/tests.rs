@@ -276,6 +276,7 @@ fn a_number_is_one_value_however_it_is_written() {
         ["5", "5.0", "5e0"],
         ["0", "-0", "-0.0"],
         ["-7", "-7.0", "-70e-1"],
+        ["-9223372036854775808", "-9223372036854775808.0", "-9223372036854775808e0"],
         ["1e19", "10000000000000000000", "1e19"],
         ["1e300", "10e299", "1.0e300"],
     ] {
@@ -387,6 +388,20 @@ body = '<e v="{{ input.x }}"/>'
     let contract = loaded(&text("", r#"{ name = "x", rules = [{ max_length = 99 }] },"#, replies));
     let reply = ask_json(&contract, json!({ "x": "\"/><script>" }));
     assert_eq!(reply.body, "<e v=\"&quot;/&gt;&lt;script&gt;\"/>");
+}
+
+#[test]
+fn a_page_leads_to_the_deployment_itself() {
+    let replies = r#"
+[register.created]
+headers.Content-Type = "text/html"
+body = '<a href="{{ request.base_url }}/users/{{ user.id }}">{{ user.email }}</a>{{ "{" }}{% if input.x %}<b>{{ input.x }}</b>{% endif %}'
+[register.invalid]
+body = "{}"
+"#;
+    let contract = loaded(&text("", r#"{ name = "x", rules = [{ max_length = 99 }] },"#, replies));
+    let reply = ask_json(&contract, json!({ "email": "a@b.co", "password": "hunter22", "x": "<i>" }));
+    assert!(reply.body.ends_with("/users/1\">a@b.co</a>{<b>&lt;i&gt;</b>"), "{}", reply.body);
 }
 
 #[test]

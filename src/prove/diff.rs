@@ -134,7 +134,7 @@ impl Diff<'_> {
 
     /// The beginning, without what must not be shown.
     fn short(&self, text: &str) -> String {
-        let text = self.request.clean(text);
+        let text = self.request.shown_answer(text);
         match text.char_indices().nth(SHOWN) {
             Some((end, _)) => format!("{}..", &text[..end]),
             None => text,

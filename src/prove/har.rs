@@ -2,7 +2,7 @@
 
 use super::cases::Case;
 use super::exchange::Answer;
-use super::request::{self, Outgoing};
+use super::request::{self, Outgoing, Withheld};
 use crate::contract::{self, Contract, Field, Place};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -183,8 +183,10 @@ async fn case(
     let values = values.unwrap_or_else(|| guessed(contract, request));
     let accounts = request::accounts(&contract.register, &values);
     let secrets = secrets(contract, &values);
-    let shows_all = is_read && are_found(contract, request, &values, &secrets).await;
-    let withheld = !shows_all && !body.is_empty();
+    let withheld = match is_read {
+        true => withheld(contract, request, &values, &secrets).await,
+        false => Withheld { query: true, body: true, answers: true },
+    };
     let whole = uri.path_and_query().map_or("/", |p| p.as_str());
     let request = Outgoing {
         method: Method::POST,
@@ -231,24 +233,33 @@ fn secrets(contract: &Contract, values: &[Option<Json>]) -> Vec<String> {
     secret.map(|(_, value)| value).collect()
 }
 
-/// Whether reports find each secret of the body in it: then nothing is left of it where the contract reads it.
-async fn are_found(
+/// In what of the request reports would not find each secret: where they do, nothing is left of it when the contract reads it
+/// again.
+async fn withheld(
     contract: &Contract,
     request: contract::Request<'_>,
     values: &[Option<Json>],
     secrets: &[String],
-) -> bool {
-    let whole = String::from_utf8_lossy(request.body).into_owned();
-    let body = Bytes::from(secrets.iter().fold(whole, |text, secret| request::without(&text, secret)));
-    let Some(left) = contract.values(contract::Request { body: &body, ..request }).await else {
-        return false;
+) -> Withheld {
+    let without =
+        |text: &str| secrets.iter().fold(text.to_owned(), |text, secret| request::without(&text, secret));
+    let body = Bytes::from(without(&String::from_utf8_lossy(request.body)));
+    let query = request.query.map(without);
+    let left = contract.values(contract::Request { body: &body, query: query.as_deref(), ..request }).await;
+    let Some(left) = left else { return Withheld { query: true, body: true, answers: false } };
+    let is_left = |is_here: fn(&Place) -> bool| {
+        let fields = contract.register.fields.iter().zip(values).zip(&left);
+        let mut here = fields.filter(|((field, _), _)| field.secret && is_here(&field.from));
+        here.any(|((_, value), left)| {
+            let text = |value: &Option<Json>| value.as_ref().map(request::plain).unwrap_or_default();
+            !text(value).is_empty() && text(left) != request::HIDDEN
+        })
     };
-    let fields = contract.register.fields.iter().zip(values).zip(&left);
-    let mut in_body = fields.filter(|((field, _), _)| field.secret && matches!(field.from, Place::Body(_)));
-    in_body.all(|((_, value), left)| {
-        let text = |value: &Option<Json>| value.as_ref().map(request::plain).unwrap_or_default();
-        text(value).is_empty() || text(left) == request::HIDDEN
-    })
+    Withheld {
+        query: is_left(|place| matches!(place, Place::Query(_))),
+        body: is_left(|place| matches!(place, Place::Body(_))),
+        answers: false,
+    }
 }
 
 fn body(request: &Request) -> Bytes {
@@ -343,7 +354,9 @@ mod tests {
             recorded["request"]["postData"]["text"] = body.into();
             let recording = read(contract, &log(&[recorded]), "").expect("a recording");
             let request = recording.cases[0].requests[0].clone();
-            assert!(!format!("{}{:?}", request.shown_body(), request.clean(&request.path)).contains("frogs"));
+            let shown =
+                [request.shown_body(), request.shown_path(), request.shown_answer("Unexpected: tree frogs")];
+            assert!(!shown.concat().contains("frogs"), "{shown:?}");
             request.shown_body()
         };
         let shown = |body: &str| shown_by(&of_json, "application/json", body);
@@ -364,6 +377,33 @@ mod tests {
         assert_eq!(shown("email=a%40b.co&password=tree+frogs"), "email=a%40b.co&password=***");
         assert_eq!(shown("email=a%40b.co&password=tree%20frogs"), "email=a%40b.co&password=***");
         assert_eq!(shown("email=a%40b.co&password=%74ree%20frogs"), "***");
+    }
+
+    #[test]
+    fn no_spelling_of_a_password_in_the_query_is_shown() {
+        let text = r#"
+            [register]
+            path = "/users"
+            fields = [
+              { name = "email", rules = [{ required = true }] },
+              { name = "password", from = "query:pass", rules = [{ required = true }] },
+            ]
+            created.body = "{}"
+            invalid.body = "{}"
+        "#;
+        let contract = contract::load(text).contract.expect("a contract");
+        let shown = |query: &str| {
+            let mut recorded = entry("POST", &format!("http://old.test/users?{query}"));
+            recorded["request"]["postData"]["text"] = r#"{"email":"a@b.co"}"#.into();
+            let recording = read(&contract, &log(&[recorded]), "").expect("a recording");
+            let request = &recording.cases[0].requests[0];
+            assert_eq!(request.shown_body(), r#"{"email":"a@b.co"}"#);
+            request.shown_path()
+        };
+        assert_eq!(shown("lang=de&pass=tree+frogs%21"), "/users?lang=de&pass=***");
+        assert_eq!(shown("lang=de&pass=tree%20frogs%21"), "/users?lang=de&pass=***");
+        assert_eq!(shown("lang=de&pass=tree%20frogs!"), "/users?lang=de&pass=***");
+        assert_eq!(shown("lang=de&pass=%74ree%20frogs!"), "/users?***");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub use diff::{Difference, Masked};
 pub use exchange::{Answer, Target, TargetError};
 pub use har::{HarError, Recording, replay};
 pub use report::{Distinct, distinct, html, json, summary, text};
-pub use request::Outgoing;
+pub use request::{Outgoing, Withheld};
 pub use run::{CaseResult, Exchange, Old, Proof, ProveError, Setup, prove};
 pub use values::NoGoodValue;
 pub use vestibule::InsideError;

@@ -4,6 +4,7 @@ use crate::contract::{Media, Operation, Place, Step, put};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE};
 use http::{HeaderMap, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use regex::Regex;
 use serde_json::{Map, Value as Json};
 use std::sync::LazyLock;
@@ -26,8 +27,19 @@ pub struct Outgoing {
     pub accounts: Vec<String>,
     /// What must not be shown to people: recorded passwords.
     pub secrets: Vec<String>,
-    /// Whether the body must not be shown at all: a password stands in it in a spelling in which it would not be found.
-    pub withheld: bool,
+    /// What must not be shown at all.
+    pub withheld: Withheld,
+}
+
+/// The parts of an exchange in which a password may stand in a spelling in which it would not be found.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Withheld {
+    /// The query of the request.
+    pub query: bool,
+    /// The body of the request.
+    pub body: bool,
+    /// What was answered: an old backend may quote what it could not read.
+    pub answers: bool,
 }
 
 impl Outgoing {
@@ -41,9 +53,22 @@ impl Outgoing {
         TOKEN.replace_all(&text, "$1..").into_owned()
     }
 
+    /// The path and query as reports may show them.
+    pub(super) fn shown_path(&self) -> String {
+        match self.path.split_once('?') {
+            Some((path, _)) if self.withheld.query => format!("{path}?{HIDDEN}"),
+            _ => self.clean(&self.path),
+        }
+    }
+
     /// The body as reports may show it.
     pub(super) fn shown_body(&self) -> String {
-        if self.withheld { HIDDEN.to_owned() } else { self.clean(&String::from_utf8_lossy(&self.body)) }
+        if self.withheld.body { HIDDEN.to_owned() } else { self.clean(&String::from_utf8_lossy(&self.body)) }
+    }
+
+    /// What was answered, or a part of it, as reports may show it.
+    pub(super) fn shown_answer(&self, text: &str) -> String {
+        if self.withheld.answers && !text.is_empty() { HIDDEN.to_owned() } else { self.clean(text) }
     }
 }
 
@@ -52,11 +77,23 @@ pub(super) fn without(text: &str, secret: &str) -> String {
     let written = Json::from(secret).to_string();
     let inside = &written[1..written.len() - 1];
     let encoded: String = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
-    let percent =
-        percent_encoding::utf8_percent_encode(secret, percent_encoding::NON_ALPHANUMERIC).to_string();
-    let forms = [inside, secret, encoded.as_str(), percent.as_str()];
+    let percent = utf8_percent_encode(secret, NON_ALPHANUMERIC).to_string();
+    let component = utf8_percent_encode(secret, COMPONENT).to_string();
+    let forms = [inside, secret, encoded.as_str(), percent.as_str(), component.as_str()];
     forms.iter().fold(text.to_owned(), |text, form| text.replace(form, HIDDEN))
 }
+
+/// What JavaScript's `encodeURIComponent` encodes (ECMA-262, section 19.2.6).
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'!')
+    .remove(b'~')
+    .remove(b'*')
+    .remove(b'\'')
+    .remove(b'(')
+    .remove(b')');
 
 /// What stands in the place of a secret.
 pub(super) const HIDDEN: &str = "***";
@@ -84,8 +121,7 @@ pub(super) fn compose(
             Place::Query(name) => drop(query.append_pair(name, &plain(value))),
             Place::Cookie(name) => {
                 let value = plain(value);
-                let encoded =
-                    percent_encoding::utf8_percent_encode(&value, percent_encoding::NON_ALPHANUMERIC);
+                let encoded = utf8_percent_encode(&value, NON_ALPHANUMERIC);
                 cookies.push(format!("{name}={encoded}"));
             }
             Place::Header(name) => {
@@ -109,7 +145,7 @@ pub(super) fn compose(
         body: write(media, &body).into(),
         accounts: accounts(operation, values),
         secrets: Vec::new(),
-        withheld: false,
+        withheld: Withheld::default(),
     }
 }
 

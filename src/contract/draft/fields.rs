@@ -245,6 +245,10 @@ fn extra(i: usize, fields: &mut [FieldDraft]) {
         fields[i].note = "a client cannot set this: it is read and forgotten".to_owned();
         return;
     }
+    // Its letters that are not ASCII may have held the words together.
+    if guard::is_password(&spelt) {
+        return;
+    }
     let meaning = Meaning::Extra(spelt.clone());
     if !spelt.is_empty() && !fields.iter().any(|f| f.means(&meaning)) {
         fields[i].into = Some(meaning);

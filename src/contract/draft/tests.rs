@@ -200,6 +200,13 @@ async fn with_next_to_nothing_there_is_still_a_file() {
     has(&untyped, &["headers.Content-Type = \"text/plain\"", "Hello {{ user.username }}"]);
 }
 
+#[tokio::test]
+async fn what_would_be_called_like_a_password_is_not_stored() {
+    let request = "{\"username\":\"ann\",\"password\":\"secret-77\",\"\u{786e}\u{8ba4}pw\":\"x\"}";
+    let draft = started(request, r#"{"id":1}"#, "", "").await;
+    assert!(!draft.text.contains("extra.__pw"), "{}", draft.text);
+}
+
 /// Where a value of a page would be code, the page stays as it was pasted.
 #[tokio::test]
 async fn a_page_with_values_in_its_script_is_pasted() {

@@ -88,7 +88,7 @@ fn always(operation: &Operation, outcome: &Outcome, fields: Option<&Fields>, now
 
 fn request(operation: &Operation, fields: Option<&Fields>, now: &Circumstances) -> Value {
     let body = match fields {
-        Some(fields) if operation.echoes_body => from_json(&echo(operation, &fields.body)),
+        Some(fields) if operation.echoes_body => from_json(&echo(operation, fields)),
         _ => Value::from_pairs(std::iter::empty::<(&str, Value)>()),
     };
     let members = vec![

@@ -8,7 +8,6 @@ use crate::contract::template::{Expr, Format, Names, Template};
 use crate::contract::{Field, JsonType, Outcome, Rule, Says, guard};
 use crate::spelling::nearest;
 use crate::user::Meaning;
-use regex_syntax::hir::Look;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -137,7 +136,7 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
                 )
                 .help("remove `into`: the field is then checked and forgotten; or, if it is none, store it under another name");
         }
-        Some(Meaning::Id) if !field.rules.iter().any(|r| r.condition.is_none() && whole_pattern(r)) => {
+        Some(Meaning::Id) if !field.rules.iter().any(|r| r.condition.is_none() && r.has_whole_pattern()) => {
             source
                 .error("an id from the client needs a `pattern`", span(), "anything could be an id")
                 .help("such as pattern = \"^[a-z0-9]{15}$\", from the first character to the last");
@@ -173,18 +172,6 @@ fn meaning(source: &mut Source<'_>, field: &Field, name: &Text) {
 
 fn is_text(field: &Field) -> bool {
     !matches!(field.json_type(), JsonType::Boolean | JsonType::Integer | JsonType::Number)
-}
-
-/// Whether one of a rule's patterns speaks of the whole text, in each of its alternatives.
-fn whole_pattern(rule: &Rule) -> bool {
-    let whole = |pattern: &str| {
-        regex_syntax::parse(pattern).is_ok_and(|tree| {
-            let properties = tree.properties();
-            properties.look_set_prefix().contains(Look::Start)
-                && properties.look_set_suffix().contains(Look::End)
-        })
-    };
-    rule.patterns.iter().any(|p| whole(p.as_str()))
 }
 
 fn rule(source: &mut Source<'_>, table: &Table, known: &Names) -> Rule {

@@ -232,13 +232,14 @@ fn status(source: &mut Source<'_>, shapes: &[&Table], outcome: &Outcome) -> u16 
     }
 }
 
-/// JSON is proved, HTML and XML escaped, everything else written as it is.
+/// JSON is proved, HTML and XML are proved and escaped, everything else is written as it is. XHTML and SVG are XML that browsers
+/// obey.
 fn format_of(content_type: &str) -> Format {
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         json if json.ends_with("/json") || json.ends_with("+json") => Format::Json,
-        // The escapes of HTML are those of XML.
-        xml if xml.contains("html") || xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Html,
+        html if html.contains("html") || html.contains("svg") => Format::Html,
+        xml if xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Xml,
         _ => Format::Plain,
     }
 }

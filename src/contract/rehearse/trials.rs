@@ -130,12 +130,15 @@ fn has_chosen_keys(template: &str) -> bool {
     keys(template).any(|key| key.contains("{{") || key.contains("}}"))
 }
 
-/// Whether all that replies may show of a request can be too much for one: a text or a tree that is not stored has no bound.
+/// Whether all that replies may show of a request can be too much for one: a text or a tree that is not stored has no bound
+/// but those of its rules.
 pub(super) fn may_be_long(contract: &Contract) -> bool {
     let bounded = |field: &Field| {
         let scalar = matches!(field.json_type(), JsonType::Integer | JsonType::Number | JsonType::Boolean);
         scalar
-            || field.rules.iter().any(|r| r.max_length.is_some() || r.one_of.is_some() || r.format.is_some())
+            || field.rules.iter().filter(|r| r.condition.is_none()).any(|r| {
+                r.max_length.is_some() || r.one_of.is_some() || r.format.is_some() || r.has_short_pattern()
+            })
     };
     contract.register.fields.iter().any(|f| f.into.is_none() && !f.secret && !bounded(f))
 }
@@ -148,7 +151,7 @@ pub(super) fn odd(contract: &Contract, plain: &Fields) -> Vec<Fields> {
         JsonType::Integer => vec![json!(0), json!(-1), json!(i64::MAX)],
         JsonType::Number => vec![json!(0.0), json!(-1e300), json!(u64::MAX)],
         JsonType::Boolean => vec![json!(false)],
-        JsonType::Array => vec![json!([]), json!([["Ann", [1]], { "a": null }])],
+        JsonType::Array => vec![json!([]), json!([["Ann", [1]], { "a": null }]), json!([null])],
         JsonType::Object => vec![json!({}), json!({ "a": { "b": [null] } })],
     };
     let fields = contract.register.fields.iter().enumerate();

@@ -13,7 +13,7 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Writer { automaton: Automaton::begin(), comma: false, out: String::with_capacity(512) }
+        Writer { automaton: Automaton::new(), comma: false, out: String::with_capacity(512) }
     }
 
     pub(super) fn len(&self) -> usize {

@@ -249,7 +249,8 @@ fn whatever_the_proof_accepts_renders_to_json() {
         let source = damage(&body.source, &mut random);
         count.tried += 1;
         let Ok(mut nodes) = parse::parse(&source) else { continue };
-        let accepted = source.trim().is_empty() || prove::prove::<json::Automaton>(&source, &nodes).is_ok();
+        let accepted =
+            source.trim().is_empty() || prove::prove(&source, &nodes, json::Automaton::new()).is_ok();
         // The control needs fewer.
         if !accepted && random.below(8) > 0 {
             continue;

@@ -5,9 +5,6 @@ pub(super) type Fault = &'static str;
 
 /// The state of a reader that takes a text byte by byte, with values in between.
 pub(super) trait Grammar: Clone + Ord {
-    /// The state before the first byte.
-    fn begin() -> Self;
-
     /// One byte of literal text.
     fn step(&mut self, byte: u8) -> Result<(), Fault>;
 
@@ -17,7 +14,7 @@ pub(super) trait Grammar: Clone + Ord {
     /// A value is written here, escaped as the language needs it.
     fn hole(&mut self) -> Result<(), Fault>;
 
-    /// A text that the template itself writes as a value.
+    /// A value that is no client's, such as this one.
     fn constant(&mut self, _text: &str) -> Result<(), Fault> {
         self.hole()
     }

@@ -1,14 +1,28 @@
 //! Where in an HTML or XML page a value may stand. Values are written with `&`, `<`, `>` and both quotes escaped,
-//! which holds in text and in quoted attributes; everywhere else (scripts, styles, tags, attributes without quotes, handlers
-//! of events, the beginning of a link) an escaped value can still be code, so a tag there is refused.
+//! which holds in text and in quoted attributes; elsewhere (scripts, styles, tags, attributes without quotes, handlers
+//! of events, the host of a link) an escaped value can still be obeyed, so a tag there is refused.
 //!
-//! This is the part of the tokenizer of HTML (WHATWG, section 13.2.5) that decides which of these a byte stands in.
+//! This is the part of the tokenizer of HTML (WHATWG, section 13.2.5) that decides which of these a byte stands in. In
+//! XML no name means anything, so only tags and quotes count.
 
 use super::grammar::{Fault, Grammar};
 
-/// A page's state: what its last byte stands in.
+/// A page that was read up to some byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Page {
+pub(super) struct Page {
+    language: Language,
+    position: Position,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Language {
+    Html,
+    Xml,
+}
+
+/// What the last byte stands in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Position {
     Text,
     /// After `<`.
     Open,
@@ -16,15 +30,15 @@ pub(super) enum Page {
     Close,
     /// In the name of an element.
     Name(Word),
-    /// In a tag, after its name or an attribute.
-    Tag(Element),
-    Attribute(Element, Word),
+    /// In the tag of this element, after its name or an attribute.
+    Tag(Word),
+    Attribute(Word, Word),
     /// After the name of an attribute and white space.
-    Named(Element, Word),
+    Named(Word, Word),
     /// After `=`.
-    Equals(Element, Word),
-    Quoted(Element, u8, Holds),
-    Bare(Element),
+    Equals(Word, Word),
+    Quoted(Word, u8, Holds),
+    Bare(Word),
     /// Inside a script, a style and the like: only its own end tag ends it, of which so many bytes were read.
     Raw(Word, u8),
     /// After `<!`, and so many hyphens.
@@ -35,22 +49,31 @@ pub(super) enum Page {
     Comment(u8),
 }
 
-/// The element whose tag is being read: a raw one's content is no text.
-type Element = Option<Word>;
-
-/// What an attribute holds.
+/// What the text of an attribute is, up to here.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Holds {
+enum Holds {
     Text,
-    /// A script, a style or a page.
-    Code,
-    /// A link of which only these letters are written: they may be a scheme.
-    Scheme(Word),
+    /// A script, a style, a page, an order to the browser.
+    Order,
+    Link(Link),
+}
+
+/// How far a link is written (RFC 3986, section 3).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Link {
+    /// These letters, which may be a scheme.
+    Begun(Word),
+    /// `https:`
+    Scheme,
+    /// One slash, after a scheme or at the beginning.
+    Slash,
+    /// In the host, behind two slashes.
+    Host,
 }
 
 /// The first letters of a name, in lower case; no name that counts is longer.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
-pub(super) struct Word([u8; 10]);
+struct Word([u8; 10]);
 
 impl Word {
     fn with(mut self, byte: u8) -> Word {
@@ -79,6 +102,8 @@ const LINKS: [&[u8]; 10] = [
     b"srcset",
     b"ping",
 ];
+/// Schemes whose links are no places.
+const PERSONS: [&[u8]; 3] = [b"mailto", b"tel", b"sms"];
 const SCRIPTS: [&[u8]; 3] = [b"javascript", b"vbscript", b"data"];
 
 fn is_space(byte: u8) -> bool {
@@ -86,124 +111,148 @@ fn is_space(byte: u8) -> bool {
 }
 
 impl Holds {
-    fn of(name: Word) -> Holds {
-        match name.text() {
-            b"style" | b"srcdoc" => Holds::Code,
-            name if name.starts_with(b"on") => Holds::Code,
-            name if LINKS.contains(&name) => Holds::Scheme(Word::default()),
+    fn of(element: Word, name: Word) -> Holds {
+        match (element.text(), name.text()) {
+            (_, b"style" | b"srcdoc") | (b"meta", b"content") => Holds::Order,
+            (_, name) if name.starts_with(b"on") => Holds::Order,
+            (_, name) if LINKS.contains(&name) => Holds::Link(Link::Begun(Word::default())),
             _ => Holds::Text,
         }
     }
 
     fn step(self, byte: u8) -> Holds {
-        match (self, byte) {
-            (Holds::Scheme(word), b':') if SCRIPTS.contains(&word.text()) => Holds::Code,
-            (Holds::Scheme(_), b':' | b'/' | b'?' | b'#') => Holds::Text,
-            // Browsers leave white space and control characters out of a scheme.
-            (Holds::Scheme(word), 33..) => Holds::Scheme(word.with(byte)),
-            _ => self,
+        let Holds::Link(link) = self else { return self };
+        match (link, byte) {
+            // Browsers leave white space and control characters out, and take a backslash for a slash.
+            (_, 0..=32) => self,
+            (Link::Begun(word), b':') if SCRIPTS.contains(&word.text()) => Holds::Order,
+            (Link::Begun(word), b':') if PERSONS.contains(&word.text()) => Holds::Text,
+            (Link::Begun(_), b':') => Holds::Link(Link::Scheme),
+            (Link::Begun(word), b'/' | b'\\') if word == Word::default() => Holds::Link(Link::Slash),
+            (Link::Begun(_), b'/' | b'\\' | b'?' | b'#') => Holds::Text,
+            (Link::Begun(word), _) => Holds::Link(Link::Begun(word.with(byte))),
+            (Link::Scheme, b'/' | b'\\') => Holds::Link(Link::Slash),
+            (Link::Slash, b'/' | b'\\') => Holds::Link(Link::Host),
+            (Link::Host, b'/' | b'\\' | b'?' | b'#') => Holds::Text,
+            (Link::Host, _) => self,
+            (Link::Scheme | Link::Slash, _) => Holds::Text,
+        }
+    }
+}
+
+impl Position {
+    /// In a tag, between or after attributes.
+    fn tag(element: Word, byte: u8) -> Position {
+        match byte {
+            b'>' if RAW.contains(&element.text()) => Position::Raw(element, 0),
+            b'>' => Position::Text,
+            b'/' => Position::Tag(element),
+            _ if is_space(byte) => Position::Tag(element),
+            _ => Position::Attribute(element, Word::default().with(byte)),
+        }
+    }
+
+    fn raw(element: Word, seen: u8, byte: u8) -> Position {
+        let end = [b"</", element.text()].concat();
+        match end.get(usize::from(seen)) {
+            Some(next) if *next == byte.to_ascii_lowercase() => Position::Raw(element, seen + 1),
+            None if byte == b'>' => Position::Text,
+            None if byte == b'/' || is_space(byte) => Position::Tag(Word::default()),
+            _ => Position::Raw(element, u8::from(byte == b'<')),
+        }
+    }
+
+    fn next(self, byte: u8) -> Position {
+        match self {
+            Position::Text => match byte {
+                b'<' => Position::Open,
+                _ => Position::Text,
+            },
+            Position::Open => match byte {
+                b'/' => Position::Close,
+                b'!' => Position::Bang(0),
+                b'?' => Position::Declaration,
+                b'<' => Position::Open,
+                _ if byte.is_ascii_alphabetic() => Position::Name(Word::default().with(byte)),
+                _ => Position::Text,
+            },
+            Position::Close => match byte {
+                b'>' => Position::Text,
+                _ if byte.is_ascii_alphabetic() => Position::Tag(Word::default()),
+                _ => Position::Declaration,
+            },
+            Position::Name(word) => match byte {
+                b'>' | b'/' => Position::tag(word, byte),
+                _ if is_space(byte) => Position::Tag(word),
+                _ => Position::Name(word.with(byte)),
+            },
+            Position::Tag(element) => Position::tag(element, byte),
+            Position::Attribute(element, name) => match byte {
+                b'=' => Position::Equals(element, name),
+                b'>' | b'/' => Position::tag(element, byte),
+                _ if is_space(byte) => Position::Named(element, name),
+                _ => Position::Attribute(element, name.with(byte)),
+            },
+            Position::Named(element, name) => match byte {
+                b'=' => Position::Equals(element, name),
+                _ if is_space(byte) => self,
+                _ => Position::tag(element, byte),
+            },
+            Position::Equals(element, name) => match byte {
+                b'"' | b'\'' => Position::Quoted(element, byte, Holds::of(element, name)),
+                b'>' => Position::tag(element, byte),
+                _ if is_space(byte) => self,
+                _ => Position::Bare(element),
+            },
+            Position::Quoted(element, quote, _) if byte == quote => Position::Tag(element),
+            Position::Quoted(element, quote, holds) => Position::Quoted(element, quote, holds.step(byte)),
+            Position::Bare(element) => match byte {
+                b'>' => Position::tag(element, byte),
+                _ if is_space(byte) => Position::Tag(element),
+                _ => self,
+            },
+            Position::Raw(element, seen) => Position::raw(element, seen, byte),
+            Position::Bang(hyphens) => match (byte, hyphens) {
+                (b'-', 0) => Position::Bang(1),
+                (b'-', _) => Position::Comment(2),
+                (b'>', _) => Position::Text,
+                _ => Position::Declaration,
+            },
+            Position::Declaration => match byte {
+                b'>' => Position::Text,
+                _ => Position::Declaration,
+            },
+            Position::Comment(hyphens) => match (byte, hyphens) {
+                (b'>', 2) => Position::Text,
+                (b'-', _) => Position::Comment(2.min(hyphens + 1)),
+                (b'!', 2) => Position::Comment(2),
+                _ => Position::Comment(0),
+            },
         }
     }
 }
 
 impl Page {
-    /// In a tag, between or after attributes.
-    fn tag(element: Element, byte: u8) -> Page {
-        match byte {
-            b'>' => element.map_or(Page::Text, |word| Page::Raw(word, 0)),
-            b'/' => Page::Tag(element),
-            _ if is_space(byte) => Page::Tag(element),
-            _ => Page::Attribute(element, Word::default().with(byte)),
-        }
+    /// Before the first byte of an HTML page.
+    pub(super) fn html() -> Page {
+        Page { language: Language::Html, position: Position::Text }
     }
 
-    fn raw(element: Word, seen: u8, byte: u8) -> Page {
-        let end = [b"</", element.text()].concat();
-        match end.get(usize::from(seen)) {
-            Some(next) if *next == byte.to_ascii_lowercase() => Page::Raw(element, seen + 1),
-            None if byte == b'>' => Page::Text,
-            None if byte == b'/' || is_space(byte) => Page::Tag(None),
-            _ => Page::Raw(element, u8::from(byte == b'<')),
-        }
-    }
-
-    fn next(self, byte: u8) -> Page {
-        match self {
-            Page::Text => match byte {
-                b'<' => Page::Open,
-                _ => Page::Text,
-            },
-            Page::Open => match byte {
-                b'/' => Page::Close,
-                b'!' => Page::Bang(0),
-                b'?' => Page::Declaration,
-                b'<' => Page::Open,
-                _ if byte.is_ascii_alphabetic() => Page::Name(Word::default().with(byte)),
-                _ => Page::Text,
-            },
-            Page::Close => match byte {
-                b'>' => Page::Text,
-                _ if byte.is_ascii_alphabetic() => Page::Tag(None),
-                _ => Page::Declaration,
-            },
-            Page::Name(word) => match byte {
-                b'>' | b'/' => Page::tag(Some(word).filter(|word| RAW.contains(&word.text())), byte),
-                _ if is_space(byte) => Page::Tag(Some(word).filter(|word| RAW.contains(&word.text()))),
-                _ => Page::Name(word.with(byte)),
-            },
-            Page::Tag(element) => Page::tag(element, byte),
-            Page::Attribute(element, name) => match byte {
-                b'=' => Page::Equals(element, name),
-                b'>' | b'/' => Page::tag(element, byte),
-                _ if is_space(byte) => Page::Named(element, name),
-                _ => Page::Attribute(element, name.with(byte)),
-            },
-            Page::Named(element, name) => match byte {
-                b'=' => Page::Equals(element, name),
-                _ if is_space(byte) => self,
-                _ => Page::tag(element, byte),
-            },
-            Page::Equals(element, name) => match byte {
-                b'"' | b'\'' => Page::Quoted(element, byte, Holds::of(name)),
-                b'>' => Page::tag(element, byte),
-                _ if is_space(byte) => self,
-                _ => Page::Bare(element),
-            },
-            Page::Quoted(element, quote, _) if byte == quote => Page::Tag(element),
-            Page::Quoted(element, quote, holds) => Page::Quoted(element, quote, holds.step(byte)),
-            Page::Bare(element) => match byte {
-                b'>' => Page::tag(element, byte),
-                _ if is_space(byte) => Page::Tag(element),
-                _ => self,
-            },
-            Page::Raw(element, seen) => Page::raw(element, seen, byte),
-            Page::Bang(hyphens) => match (byte, hyphens) {
-                (b'-', 0) => Page::Bang(1),
-                (b'-', _) => Page::Comment(2),
-                (b'>', _) => Page::Text,
-                _ => Page::Declaration,
-            },
-            Page::Declaration => match byte {
-                b'>' => Page::Text,
-                _ => Page::Declaration,
-            },
-            Page::Comment(hyphens) => match (byte, hyphens) {
-                (b'>', 2) => Page::Text,
-                (b'-', _) => Page::Comment(2.min(hyphens + 1)),
-                (b'!', 2) => Page::Comment(2),
-                _ => Page::Comment(0),
-            },
-        }
+    /// Before the first byte of an XML document.
+    pub(super) fn xml() -> Page {
+        Page { language: Language::Xml, position: Position::Text }
     }
 }
 
 impl Grammar for Page {
-    fn begin() -> Page {
-        Page::Text
-    }
-
     fn step(&mut self, byte: u8) -> Result<(), Fault> {
-        *self = self.next(byte);
+        self.position = match (self.language, self.position.next(byte)) {
+            (Language::Xml, Position::Raw(..)) => Position::Text,
+            (Language::Xml, Position::Quoted(element, quote, _)) => {
+                Position::Quoted(element, quote, Holds::Text)
+            }
+            (_, next) => next,
+        };
         Ok(())
     }
 
@@ -212,22 +261,21 @@ impl Grammar for Page {
     }
 
     fn hole(&mut self) -> Result<(), Fault> {
-        *self = match *self {
-            Page::Text | Page::Quoted(_, _, Holds::Text) => *self,
-            // No escaped value ends it.
-            Page::Comment(_) => Page::Comment(0),
-            Page::Quoted(_, _, Holds::Code) => return Err("a value inside code would be code"),
-            Page::Quoted(_, _, Holds::Scheme(_)) => {
-                return Err(
-                    "a value at the beginning of a link can be a script: write its host or path before it",
-                );
+        match self.position {
+            Position::Text | Position::Quoted(_, _, Holds::Text) => Ok(()),
+            Position::Quoted(_, _, Holds::Order) => {
+                Err("what stands in this attribute is obeyed, not shown: no value can stand in it")
             }
-            Page::Equals(..) | Page::Bare(_) => return Err("an attribute needs quotes around its value"),
-            Page::Raw(..) => return Err("a value inside a script or a style would be code"),
-            Page::Declaration | Page::Bang(_) => return Err("no value can stand in a declaration"),
-            _ => return Err("a value can stand in text or in a quoted attribute, not in a tag"),
-        };
-        Ok(())
+            Position::Quoted(_, _, Holds::Link(_)) => {
+                Err("a value can stand in a link only behind its host and the beginning of its path")
+            }
+            Position::Equals(..) | Position::Bare(_) => Err("an attribute needs quotes around its value"),
+            Position::Raw(..) => Err("a value inside a script or a style would be code"),
+            Position::Declaration | Position::Bang(_) | Position::Comment(_) => {
+                Err("no value can stand in a comment or a declaration")
+            }
+            _ => Err("a value can stand in text or in a quoted attribute, not in a tag"),
+        }
     }
 
     /// It is no client's, and can stand anywhere: a brace that would begin a tag is written so.
@@ -253,19 +301,18 @@ mod tests {
     use super::*;
 
     /// Reads a page in which each `§` is a value.
-    fn read(page: &str) -> Result<Page, Fault> {
-        let mut state = Page::begin();
-        for (i, part) in page.split('§').enumerate() {
+    fn read(mut page: Page, text: &str) -> Result<(), Fault> {
+        for (i, part) in text.split('§').enumerate() {
             if i > 0 {
-                state.hole()?;
+                page.hole()?;
             }
-            part.bytes().try_for_each(|byte| state.step(byte))?;
+            page.constant(part)?;
         }
-        Ok(state)
+        Ok(())
     }
 
     #[test]
-    fn values_stand_in_text_quoted_attributes_and_comments() {
+    fn values_stand_in_text_and_quoted_attributes() {
         for page in [
             "§",
             "<p>§</p>",
@@ -273,15 +320,15 @@ mod tests {
             "<a title=\"§\" class='a § b'>§</a>",
             "<input value = \"§\"/>§<br>§",
             "<a href='/users/§'> <a href='https://example.com/§'> <a href='mailto:§'> <a href='?§'> <a href='#§'>",
+            "<a href='/u§'> <a href='users/§'> <a href='//example.com?§'>",
             "<!doctype html><title>§</title><textarea>§</textarea>",
-            "<!-- § --><p>§ <!----> § <!-- -> --!> §",
-            "<?xml version='1.0'?>\n<e v='§'>§</e>",
+            "<!-- a --><p>§ <!----> § <!-- -> --!> §",
             "<script src='/a.js'></script>§<style>p { }</style >§",
             "<SCRIPT>if (a < b) { '</scrip' }</Script>§",
             "<scripts>§",
-            "<e:on v='§'/>",
+            "<meta name='x'>§",
         ] {
-            read(page).unwrap_or_else(|fault| panic!("{page}: {fault}"));
+            read(Page::html(), page).unwrap_or_else(|fault| panic!("{page}: {fault}"));
         }
     }
 
@@ -304,22 +351,44 @@ mod tests {
             ("<script></scripts>§", "script or a style"),
             ("<script><</ script>§", "script or a style"),
             ("<style>p { color: § }</style>", "script or a style"),
-            ("<p onclick='§'>", "code"),
-            ("<p ONLOAD = \"f('§')\">", "code"),
-            ("<p style='color:§'>", "code"),
-            ("<iframe srcdoc='§'>", "code"),
-            ("<a href='§'>", "beginning of a link"),
-            ("<a href=' java§'>", "beginning of a link"),
-            ("<a href='JavaScript:§'>", "code"),
-            ("<a href='java\nscript:§'>", "code"),
-            ("<svg><a xlink:href=\"§\">", "beginning of a link"),
-            ("<button formaction='§'>", "beginning of a link"),
+            ("<p onclick='§'>", "obeyed"),
+            ("<p ONLOAD = \"f('§')\">", "obeyed"),
+            ("<p style='color:§'>", "obeyed"),
+            ("<iframe srcdoc='§'>", "obeyed"),
+            ("<meta http-equiv=refresh content='0;url=/§'>", "obeyed"),
+            ("<a href='§'>", "behind its host"),
+            ("<a href=' java§'>", "behind its host"),
+            ("<a href='/§'>", "behind its host"),
+            ("<a href='https:§'>", "behind its host"),
+            ("<a href='https:/§'>", "behind its host"),
+            ("<a href='https://§/'>", "behind its host"),
+            ("<a href='https://example.com§'>", "behind its host"),
+            ("<a href='\\/§'>", "behind its host"),
+            ("<a href='/\n/§'>", "behind its host"),
+            ("<a href='JavaScript:§'>", "obeyed"),
+            ("<a href='java\nscript:§'>", "obeyed"),
+            ("<svg><a xlink:href=\"§\">", "behind its host"),
+            ("<button formaction='§'>", "behind its host"),
             ("<!doctype §>", "declaration"),
             ("<!§", "declaration"),
             ("<?xml §?>", "declaration"),
+            ("<!-- § -->", "comment"),
         ] {
-            let found = read(page).expect_err(page);
+            let found = read(Page::html(), page).expect_err(page);
             assert!(found.contains(fault), "{page}: {found}");
+        }
+    }
+
+    #[test]
+    fn in_xml_no_name_means_anything() {
+        for text in [
+            "<?xml version='1.0'?>\n<e v='§'>§</e>",
+            "<user onboarded='§' action=\"§\" data='§'><style>§</style></user>",
+        ] {
+            read(Page::xml(), text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
+        }
+        for text in ["<e v=§>", "<e §>", "<§>", "<!-- § -->", "<?xml §?>", "<![CDATA[§]]>"] {
+            read(Page::xml(), text).expect_err(text);
         }
     }
 }

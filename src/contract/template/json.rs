@@ -67,10 +67,6 @@ pub(super) struct Automaton {
 }
 
 impl Grammar for Automaton {
-    fn begin() -> Self {
-        Automaton { position: Position::Value, open: Vec::new() }
-    }
-
     fn in_string(&self) -> bool {
         matches!(self.position, Position::Text { .. })
     }
@@ -158,6 +154,11 @@ impl Grammar for Automaton {
 }
 
 impl Automaton {
+    /// Before the first byte.
+    pub(super) fn new() -> Self {
+        Automaton { position: Position::Value, open: Vec::new() }
+    }
+
     /// Whether the next byte belongs to a string that was begun.
     pub(super) fn in_literal(&self) -> bool {
         use Position::{Escape, Hex, Pair, Text};

@@ -39,6 +39,7 @@ pub(crate) fn write_json(out: &mut String, value: &Value) -> Result<(), minijinj
 pub(crate) enum Format {
     Json,
     Html,
+    Xml,
     Header,
     Plain,
 }
@@ -60,8 +61,9 @@ impl Template {
         let mut bad = names.check(&nodes);
         let unproved = match format {
             Format::Json if source.trim().is_empty() => None,
-            Format::Json => prove::prove::<json::Automaton>(source, &nodes).err(),
-            Format::Html => prove::prove::<html::Page>(source, &nodes).err(),
+            Format::Json => prove::prove(source, &nodes, json::Automaton::new()).err(),
+            Format::Html => prove::prove(source, &nodes, html::Page::html()).err(),
+            Format::Xml => prove::prove(source, &nodes, html::Page::xml()).err(),
             Format::Header | Format::Plain => None,
         };
         bad.extend(unproved.map(|bad| Bad { not_json: format == Format::Json, ..bad }));

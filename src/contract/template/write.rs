@@ -112,7 +112,7 @@ fn number(out: &mut String, value: &Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// A value inside an HTML text or attribute.
+/// A value inside a text or attribute of HTML or XML: both know these escapes.
 pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
     for c in plain(value)?.chars() {
         match c {

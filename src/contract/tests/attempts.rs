@@ -44,9 +44,36 @@ fn what_is_stored_whole_holds_no_password() {
         json!({ "status": "single", "seasonPass": true, "list": ["correct horse", { "pwd": "x", "a": 1 }] });
     for shown in ["user.extra.profile", "request.body.profile"] {
         let shown = answers(field, &created(&format!("{{{{ {shown} }}}}")), json!({ "profile": profile }));
-        let stored = r#"{"status":"single","seasonPass":true,"list":[{"a":1}]}"#;
+        let stored = r#"{"status":"single","seasonPass":true,"list":[null,{"a":1}]}"#;
         assert_eq!(shown, (201, stored.to_owned()));
     }
+}
+
+/// A field's own value is that, whatever it equals.
+#[test]
+fn who_takes_another_value_for_a_password_is_answered() {
+    let field = r#"{ name = "nick", into = "extra.nick", rules = [{ required = true }] },
+        { name = "tags", into = "extra.tags", rules = [{ required = true, type = "array", min_length = 1 }] },"#;
+    let reply = created(r#"{ "name": "{{ request.body.nick }}", "tag": {{ user.extra.tags[0] }} }"#);
+    let sent = json!({ "nick": "correct horse", "tags": ["correct horse"] });
+    let shown = answers(field, &reply, sent);
+    assert_eq!(shown, (201, r#"{"name":"correct horse","tag":null}"#.to_owned()));
+}
+
+#[test]
+fn what_is_unique_is_claimed_as_it_is_stored() {
+    let field =
+        r#"{ name = "profile", into = "extra.profile", rules = [{ type = "object" }, { unique = true }] },"#;
+    let contract = loaded(&text("", field, &created("{}")));
+    let body =
+        r#"{"email":"a@b.co","password":"hunter22","profile":{"a":1,"b":["hunter22"],"password":"x"}}"#;
+    let (headers, body) = (HeaderMap::new(), Bytes::from(body));
+    let request = Request { query: None, headers: &headers, body: &body };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fields = runtime.block_on(contract.decode(request, &circumstances())).unwrap();
+    let claimed = r#"{"a":1,"b":[null]}"#.to_owned();
+    assert_eq!(contract.unique_extras(&fields), [("extra.profile".to_owned(), claimed.clone())]);
+    assert_eq!(contract.unique_extras(&contract.kept(fields)), [("extra.profile".to_owned(), claimed)]);
 }
 
 #[test]
@@ -122,6 +149,8 @@ fn what_fails_for_some_account_fails_at_start() {
             ["of [register.created] fails with sample values", "cannot do without what is not stored"];
         assert!(fails.iter().any(|text| told.contains(text)), "{body}: {told}");
     }
+    let short = r#"{ name = "country", rules = [{ required = true, pattern = "^[A-Za-z]{2}$" }] },"#;
+    assert_eq!(told(short, &created(r#"{ "country": "{{ input.country | upper }}" }"#)), "");
     let positive = r#"{ name = "n", into = "extra.n", rules = [{ required = true, type = "integer" }, { check = "value > 0" }] },"#;
     let quotient = created(r#"{ "x": {{ 100 // user.extra.n }} }"#);
     assert_eq!(told(positive, &quotient), "");

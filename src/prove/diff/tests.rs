@@ -1,4 +1,5 @@
 use super::*;
+use crate::prove::request::Withheld;
 use bytes::Bytes;
 use http::HeaderValue;
 
@@ -14,7 +15,8 @@ fn answer(status: u16, body: &str) -> Answer {
 fn request() -> Outgoing {
     let (method, path) = (http::Method::POST, "/users".to_owned());
     let (headers, body, accounts) = (HeaderMap::new(), Bytes::new(), Vec::new());
-    Outgoing { method, path, headers, body, accounts, secrets: vec!["s3cret".to_owned()], withheld: false }
+    let (secrets, withheld) = (vec!["s3cret".to_owned()], Withheld::default());
+    Outgoing { method, path, headers, body, accounts, secrets, withheld }
 }
 
 #[test]

@@ -106,8 +106,7 @@ pub fn text(result: &CaseResult, colour: bool) -> String {
     );
     for exchange in result.exchanges.iter().filter(|e| !e.differences.is_empty()) {
         let request = &exchange.request;
-        let line =
-            format!("{} {} {}", request.method, printable(&request.clean(&request.path)), body(request));
+        let line = format!("{} {} {}", request.method, printable(&request.shown_path()), body(request));
         let _ = writeln!(out, "        {}", paint.dim(line.trim_end()));
         for difference in &exchange.differences {
             let _ = writeln!(
@@ -199,7 +198,7 @@ fn printed(answer: &Result<Answer, String>, request: &Outgoing) -> String {
     match answer {
         Ok(answer) => {
             let body = String::from_utf8_lossy(answer.body.as_deref().unwrap_or_default()).into_owned();
-            format!("{} {}", answer.status, short(&printable(&request.clean(&body))))
+            format!("{} {}", answer.status, short(&printable(&request.shown_answer(&body))))
         }
         Err(reason) => reason.clone(),
     }
@@ -215,6 +214,7 @@ fn short(text: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::prove::request::Withheld;
     use crate::prove::{Difference, Masked};
     use bytes::Bytes;
     use http::{HeaderMap, Method};
@@ -241,7 +241,7 @@ pub(super) mod tests {
                     body: Bytes::from_static(b"{\"password\":\"s3\\\"cret\"}"),
                     accounts: Vec::new(),
                     secrets: vec!["s3\"cret".to_owned()],
-                    withheld: false,
+                    withheld: Withheld::default(),
                 },
                 old: Ok(answer(400, "<script>\x1b[2J")),
                 new: answer(400, "{}"),

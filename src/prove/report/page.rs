@@ -116,12 +116,12 @@ fn one(out: &mut String, exchange: &Exchange) {
         out,
         "<pre>{} {}\n{}\n\n{}</pre>",
         request.method,
-        escape(&request.clean(&request.path)),
+        escape(&request.shown_path()),
         escape(&kind),
-        escape(&if request.withheld {
+        escape(&if request.withheld.body {
             request.shown_body()
         } else {
-            pretty(&String::from_utf8_lossy(&request.body), request)
+            request.clean(&pretty(&String::from_utf8_lossy(&request.body)))
         }),
     );
     if !exchange.differences.is_empty() {
@@ -152,7 +152,7 @@ fn one(out: &mut String, exchange: &Exchange) {
 fn side(answer: &Answer, request: &Outgoing) -> String {
     let kind = content_type(&answer.headers).unwrap_or_default();
     let body = match &answer.body {
-        Some(body) => pretty(&String::from_utf8_lossy(body), request),
+        Some(body) => request.shown_answer(&pretty(&String::from_utf8_lossy(body))),
         None => "(the body was not recorded)".to_owned(),
     };
     format!("{} {kind}\n\n{body}", answer.status)
@@ -180,9 +180,9 @@ fn lists(out: &mut String, proof: &Proof) {
 }
 
 /// JSON with line breaks; anything else as it is.
-fn pretty(text: &str, request: &Outgoing) -> String {
+fn pretty(text: &str) -> String {
     let tree = serde_json::from_str::<Json>(text).and_then(|tree| serde_json::to_string_pretty(&tree));
-    request.clean(&tree.unwrap_or_else(|_| text.to_owned()))
+    tree.unwrap_or_else(|_| text.to_owned())
 }
 
 fn escape(text: &str) -> String {

@@ -49,7 +49,7 @@ fn exchange(exchange: &Exchange) -> Json {
     tree!({
         "request": {
             "method": request.method.as_str(),
-            "path": request.clean(&request.path),
+            "path": request.shown_path(),
             "content_type": content_type(&request.headers),
             "body": request.shown_body(),
         },
@@ -61,7 +61,7 @@ fn exchange(exchange: &Exchange) -> Json {
 }
 
 fn answer(answer: &Answer, request: &Outgoing) -> Json {
-    let body = answer.body.as_ref().map(|body| request.clean(&String::from_utf8_lossy(body)));
+    let body = answer.body.as_ref().map(|body| request.shown_answer(&String::from_utf8_lossy(body)));
     tree!({ "status": answer.status, "content_type": content_type(&answer.headers), "body": body })
 }
 

@@ -154,13 +154,14 @@ async fn check_schema(mut client: Client, database: &str, opening: Opening) -> R
             if found < known {
                 client.batch_execute(PATIENCE).await.map_err(refused)?;
             }
-            migrate(&mut client).await.map_err(|error| unmigrated(database, &error))?;
+            let migrated = migrate(&mut client).await;
             if found < known {
                 // Behind a pooler the session may be somebody else's next. Who does not get it back has not lost it.
                 let _ = client.batch_execute("RESET statement_timeout").await;
             }
             // Its session may have lost the time limit, so it does not go back to the pool.
             discard(client);
+            migrated.map_err(|error| unmigrated(database, &error))?;
             Ok(found == 0)
         }
     }
