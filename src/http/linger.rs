@@ -5,7 +5,7 @@
 //! costs work, decryption above all.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, ReadBuf};
@@ -30,16 +30,15 @@ impl Lingering {
 
     /// Reads away what comes, until the client has closed or has had enough.
     pub(super) fn poll<T: AsyncRead + Unpin>(&mut self, io: &mut T, cx: &mut Context<'_>) -> Poll<()> {
-        if self.until.as_mut().poll(cx).is_ready() {
-            return Poll::Ready(());
-        }
         let mut scratch = [0; 4096];
         while self.bytes < LINGER_BYTES {
             let mut scrap = ReadBuf::new(&mut scratch);
-            match ready!(Pin::new(&mut *io).poll_read(cx, &mut scrap)) {
-                Ok(()) if !scrap.filled().is_empty() => self.bytes += scrap.filled().len(),
+            match Pin::new(&mut *io).poll_read(cx, &mut scrap) {
+                Poll::Ready(Ok(())) if !scrap.filled().is_empty() => self.bytes += scrap.filled().len(),
                 // The client closed, or is gone: either way nobody waits for us any more.
-                Ok(()) | Err(_) => break,
+                Poll::Ready(_) => break,
+                // Only now: on a machine that stood still, what has come must not be left unread.
+                Poll::Pending => return self.until.as_mut().poll(cx),
             }
         }
         Poll::Ready(())

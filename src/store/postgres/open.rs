@@ -79,7 +79,11 @@ fn pool(server: &PostgresServer) -> Result<Pool, String> {
     Pool::builder(manager)
         .max_size(CONNECTIONS)
         .wait_timeout(Some(POOL_DEADLINE))
-        .create_timeout(Some(HOST_DEADLINE * (hosts - 1) + POOL_DEADLINE))
+        // As the URL says, and when it does not, long enough for all hosts.
+        .create_timeout(Some(match server.config.get_connect_timeout() {
+            Some(each) => *each * hosts,
+            None => HOST_DEADLINE * (hosts - 1) + POOL_DEADLINE,
+        }))
         .recycle_timeout(Some(POOL_DEADLINE))
         .runtime(Runtime::Tokio1)
         .build()

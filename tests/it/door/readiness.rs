@@ -25,6 +25,7 @@ async fn readyz_asks_the_store_once_a_second_and_sees_it_go_and_come_back() {
     let said = || std::fs::read_to_string(cluster.folder().join("log")).expect("a log");
     let statements = || said().lines().filter(|line| line.contains("SELECT 1 FROM users")).count();
     let (before, begun) = (statements(), Instant::now());
+    assert!(before > 0, "its statement has other words:\n{}", said());
     let asking: Vec<_> = (0..20)
         .map(|_| {
             let address = server.address;

@@ -1,13 +1,17 @@
 //! Killed processes: at random moments, and between every two steps of a sign-up.
 
+use std::time::{Duration, Instant};
+
 use tokio_util::sync::CancellationToken;
 
 use super::campaign::{CLIENTS, Dice, kill_at_random, verdict_after};
 use super::judge::judge;
-use super::load::{Load, at_once};
+use super::load::{Load, at_once, email};
+use super::rows::rows;
 use super::server::{Deed, Orders, Place};
 use crate::harness::client::Client;
 use crate::harness::database::Database;
+use crate::harness::process::GUARD;
 
 on_both! {
     f1_killed_at_random_moments_it_loses_nothing
@@ -54,7 +58,13 @@ async fn f12_a_client_that_hangs_up_between_hash_and_commit_is_registered_whole(
         };
         drop(client);
         server.go();
-        // Nobody tells when a sign-up without a client is done, but a next one finds it done or in the way.
+        // Nobody tells when a sign-up without a client is done, but others see it.
+        let begun = Instant::now();
+        let mine = format!("SELECT email FROM users WHERE email = '{}'", email(number));
+        while rows(&url, &mine).await.is_empty() {
+            assert!(begun.elapsed() < GUARD, "it was not registered");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
         load.run(server.address, 1, 3).await;
         let mut another = Client::connect(server.address).await;
         let told = load.sign_up_under("the key of another request", &mut another, number).await;

@@ -23,11 +23,12 @@ pub(super) async fn assert_migrated_once(url: &str) {
 
 async fn f10_a_first_start_that_is_killed_is_resumed(database: &Database) {
     let (url, load, mut dice) = (database.url(), Load::new(), Dice::new());
-    // How long a start takes here, on a database of another name.
+    // How long a start takes here, on another database of the kind.
+    let other = database.another().await;
     let begun = Instant::now();
-    let other = Database::sqlite();
     drop(Orders::on(&other.url()).start());
     let usual = begun.elapsed().as_micros() as u64;
+    other.remove().await;
     for _ in 0..12 {
         let mut child = Orders::on(&url).spawn();
         // The moment of the kill is the fault itself.

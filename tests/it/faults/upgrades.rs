@@ -20,10 +20,7 @@ on_both! {
 
 /// A database of the same kind as this one, of an earlier schema.
 async fn older(like: &Database, number: usize) -> (Database, Contents) {
-    let database = match like {
-        Database::Sqlite(_) => Database::sqlite(),
-        Database::Postgres(_) => Database::postgres().await,
-    };
+    let database = like.another().await;
     older::make(&database, number).await;
     let contents = Contents::of(&database).await;
     (database, contents)
@@ -78,8 +75,8 @@ async fn f10_an_upgrade_that_is_killed_at_every_write_is_resumed(like: &Database
         return;
     }
     // Ever later, until it lives to serve: on a database that was never upgraded, so that each kill meets an upgrade.
-    let mut kills = 0;
     for number in older::numbers() {
+        let mut kills = 0;
         loop {
             let (database, before) = older(like, number).await;
             let orders = Orders::on(&database.url());
@@ -91,7 +88,7 @@ async fn f10_an_upgrade_that_is_killed_at_every_write_is_resumed(like: &Database
             }
             kills += 1;
         }
-        assert!(kills > 3, "there was nothing to kill: {kills}");
+        assert!(kills > 3, "from {number} there was nothing to kill: {kills}");
     }
 }
 

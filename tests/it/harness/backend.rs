@@ -39,7 +39,7 @@ impl Backend {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_vestibule"));
         let database = format!("sqlite://{}", folder.join("old.db").display());
         serve.args(["serve", "--listen", "127.0.0.1:0", "--contract", contract, "--database", &database]);
-        serve.args(["--set", "log.level=warn"]);
+        serve.args(["--set", "log.level=warn", "--set", "passwords.deadline=100s"]);
         Backend::start(&serve)
     }
 

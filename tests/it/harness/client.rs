@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{
@@ -144,7 +145,8 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     /// Whether the server ends the connection, in order and without another byte. One that it ends for idleness (after a minute,
     /// unless a test says otherwise) has gone on.
     pub(crate) async fn is_closed(&mut self) -> bool {
-        let read = tokio::time::timeout(GUARD / 4, self.0.read_u8()).await.expect("an end in time");
+        const LESS: Duration = Duration::from_secs(30);
+        let read = tokio::time::timeout(LESS, self.0.read_u8()).await.expect("an end in time");
         read.is_err_and(|error| error.kind() == std::io::ErrorKind::UnexpectedEof)
     }
 

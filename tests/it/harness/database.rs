@@ -20,6 +20,14 @@ impl Database {
         Database::Postgres(postgres::Database::create().await)
     }
 
+    /// A fresh one of the same kind.
+    pub(crate) async fn another(&self) -> Database {
+        match self {
+            Database::Sqlite(_) => Database::sqlite(),
+            Database::Postgres(_) => Database::postgres().await,
+        }
+    }
+
     /// The one of a server of the test's own, which goes with that.
     pub(crate) fn of_cluster(cluster: &super::cluster::Cluster) -> Database {
         Database::Postgres(postgres::Database::at("postgres", cluster.url("postgres")))

@@ -18,7 +18,7 @@ use super::database::Database;
 use super::folder::Folder;
 
 /// No step of a test should take this long, on the slowest machine either; one that hangs fails by it.
-pub(crate) const GUARD: Duration = Duration::from_secs(120);
+pub(crate) const GUARD: Duration = Duration::from_secs(300);
 
 /// What the program is started with.
 pub(crate) struct Vestibule {
@@ -57,7 +57,8 @@ impl Vestibule {
     pub(crate) fn serve(database: &Database) -> Vestibule {
         // On a machine that stands still for a moment, nobody shall be told that it took too long, unless a test wants that.
         let run = Vestibule::new(&["serve", "--listen", "127.0.0.1:0"]).on(database);
-        run.env("VESTIBULE_PASSWORDS_DEADLINE", "100s")
+        let patient = ["PASSWORDS_DEADLINE", "LIMITS_HEADER_TIMEOUT", "LIMITS_BODY_TIMEOUT"];
+        patient.iter().fold(run, |run, name| run.env(&format!("VESTIBULE_{name}"), "100s"))
     }
 
     pub(crate) fn on(self, database: &Database) -> Vestibule {

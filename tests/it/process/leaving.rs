@@ -34,7 +34,10 @@ async fn f12_whoever_leaves_has_a_whole_account_or_none(database: &Database) {
     }
     assert_eq!(waiting[0].reply().await.status, 200);
     let mut last = waiting.pop().expect("the one who stays");
+    // Held meanwhile, so that they leave at one moment.
+    server.signal("STOP");
     drop(waiting);
+    server.signal("CONT");
     assert_eq!(last.reply().await.status, 200);
     // The end of the process is the moment after which nothing can change any more.
     let (ended, folder) = server.stop();

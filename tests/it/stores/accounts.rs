@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
-use vestibule::store::{AccountFields, IssuedToken, NewAccount, RegisterError, Sealed, Store};
+use vestibule::store::{AccountFields, IssuedToken, NewAccount, RegisterError, Sealed, Store, StoreError};
 use vestibule::user::{Key, User};
 
 use crate::harness::database::Database;
@@ -80,9 +80,17 @@ pub(crate) fn ids(users: &[User]) -> Vec<i64> {
 
 pub(crate) type Registering = tokio::task::JoinHandle<Result<i64, RegisterError<Infallible>>>;
 
+/// Registers, as often as it is told on a slow machine that the store is busy, and so that nothing was written.
 pub(crate) fn spawn(store: &Store, new: NewAccount) -> Registering {
     let store = store.clone();
-    tokio::spawn(async move { register(&store, new).await })
+    tokio::spawn(async move {
+        loop {
+            match register(&store, new.clone()).await {
+                Err(RegisterError::Unavailable(StoreError::Busy(_))) => {}
+                outcome => return outcome,
+            }
+        }
+    })
 }
 
 pub(crate) async fn all_at_once(

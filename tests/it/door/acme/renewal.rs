@@ -66,7 +66,7 @@ fn a_suggestion_of_no_use_lets_no_certificate_expire() {
 }
 
 fn is_renewed_by_our_own_rule(said: Said) {
-    const SECONDS: i64 = 30;
+    const SECONDS: i64 = 60;
     let (mut pebble, state) = (Pebble::new(u64::try_from(SECONDS).expect("a few")), Folder::new());
     pebble.start();
     let told = format!("{said:?}");

@@ -40,10 +40,12 @@ async fn one_of_two_processes_orders_and_when_it_is_killed_the_other_does() {
     // It dies in the middle of the next order, and leaves behind whatever it had begun.
     let orders = holder.log_so_far().matches(ORDERING).count();
     holder.wait_for_logs(ORDERING, orders + 1);
-    holder.signal("KILL");
-    holder.ended();
+    // The other begins when the holder is gone, and not before its remains are there.
+    holder.signal("STOP");
     let new = inside(&pebble, &state, "certificate.new");
     fs::write(&new, "-----BEGIN CERTIFICATE-----\nMIIB").expect("the folder can be written");
+    holder.signal("KILL");
+    holder.ended();
     other.wait_for_log(OBTAINED);
     until(async || served(&other).await == leaf(&certificate(&pebble, &state))).await;
     assert!(!new.exists());
