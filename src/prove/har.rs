@@ -246,7 +246,7 @@ async fn withheld(
     let body = Bytes::from(without(&String::from_utf8_lossy(request.body)));
     let query = request.query.map(without);
     let left = contract.values(contract::Request { body: &body, query: query.as_deref(), ..request }).await;
-    let Some(left) = left else { return Withheld { query: true, body: true, answers: false } };
+    let Some(left) = left else { return Withheld { query: true, body: true, answers: true } };
     let is_left = |is_here: fn(&Place) -> bool| {
         let fields = contract.register.fields.iter().zip(values).zip(&left);
         let mut here = fields.filter(|((field, _), _)| field.secret && is_here(&field.from));
@@ -255,11 +255,10 @@ async fn withheld(
             !text(value).is_empty() && text(left) != request::HIDDEN
         })
     };
-    Withheld {
-        query: is_left(|place| matches!(place, Place::Query(_))),
-        body: is_left(|place| matches!(place, Place::Body(_))),
-        answers: false,
-    }
+    let query = is_left(|place| matches!(place, Place::Query(_)));
+    let body = is_left(|place| matches!(place, Place::Body(_)));
+    // Answers quote what was sent as it was sent.
+    Withheld { query, body, answers: query || body }
 }
 
 fn body(request: &Request) -> Bytes {
@@ -354,8 +353,11 @@ mod tests {
             recorded["request"]["postData"]["text"] = body.into();
             let recording = read(contract, &log(&[recorded]), "").expect("a recording");
             let request = recording.cases[0].requests[0].clone();
-            let shown =
-                [request.shown_body(), request.shown_path(), request.shown_answer("Unexpected: tree frogs")];
+            let shown = [
+                request.shown_body(),
+                request.shown_path(),
+                request.shown_answer(&format!("Unexpected: {body}")),
+            ];
             assert!(!shown.concat().contains("frogs"), "{shown:?}");
             request.shown_body()
         };

@@ -205,8 +205,9 @@ impl<'t> Builder<'t> {
             if name == http::header::CONTENT_TYPE {
                 content_type = content_type_of(source, &entry.value, &texts);
             }
+            let format = if name == http::header::LOCATION { Format::Location } else { Format::Header };
             for text in texts {
-                if let Some(template) = self.template(source, &text, Format::Header, outcome) {
+                if let Some(template) = self.template(source, &text, format, outcome) {
                     out.push((name.clone(), template));
                 }
             }
@@ -232,14 +233,13 @@ fn status(source: &mut Source<'_>, shapes: &[&Table], outcome: &Outcome) -> u16 
     }
 }
 
-/// JSON is proved, HTML and XML are proved and escaped, everything else is written as it is. XHTML and SVG are XML that browsers
-/// obey.
+/// JSON is proved, HTML and XML are proved and escaped, everything else is written as it is.
 fn format_of(content_type: &str) -> Format {
     let essence = content_type.split(';').next().unwrap_or("").trim().to_ascii_lowercase();
     match essence.as_str() {
         json if json.ends_with("/json") || json.ends_with("+json") => Format::Json,
-        html if html.contains("html") || html.contains("svg") => Format::Html,
         xml if xml.ends_with("/xml") || xml.ends_with("+xml") => Format::Xml,
+        html if html.contains("html") => Format::Html,
         _ => Format::Plain,
     }
 }

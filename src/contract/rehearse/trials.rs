@@ -134,8 +134,11 @@ fn has_chosen_keys(template: &str) -> bool {
 /// but those of its rules.
 pub(super) fn may_be_long(contract: &Contract) -> bool {
     let bounded = |field: &Field| {
-        let scalar = matches!(field.json_type(), JsonType::Integer | JsonType::Number | JsonType::Boolean);
-        scalar
+        let json_type = field.json_type();
+        if json_type == JsonType::Array {
+            return false; // Its rules bound what is in it, and not how much.
+        }
+        matches!(json_type, JsonType::Integer | JsonType::Number | JsonType::Boolean)
             || field.rules.iter().filter(|r| r.condition.is_none()).any(|r| {
                 r.max_length.is_some() || r.one_of.is_some() || r.format.is_some() || r.has_short_pattern()
             })

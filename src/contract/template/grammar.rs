@@ -8,10 +8,7 @@ pub(super) trait Grammar: Clone + Ord {
     /// One byte of literal text.
     fn step(&mut self, byte: u8) -> Result<(), Fault>;
 
-    /// A tag begins or ends here.
-    fn boundary(&mut self) -> Result<(), Fault>;
-
-    /// A value is written here, escaped as the language needs it.
+    /// A value is written here, as the language writes values.
     fn hole(&mut self) -> Result<(), Fault>;
 
     /// A value that is no client's, such as this one.
@@ -19,12 +16,23 @@ pub(super) trait Grammar: Clone + Ord {
         self.hole()
     }
 
+    /// A tag begins or ends here.
+    fn boundary(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
+
     /// The text ends here.
-    fn finished(&mut self) -> Result<(), Fault>;
+    fn finished(&mut self) -> Result<(), Fault> {
+        Ok(())
+    }
 
     /// Whether a value here stands inside quotes that change how it is written.
-    fn in_string(&self) -> bool;
+    fn in_string(&self) -> bool {
+        false
+    }
 
     /// How many brackets are open.
-    fn depth(&self) -> usize;
+    fn depth(&self) -> usize {
+        0
+    }
 }

@@ -10,14 +10,16 @@ mod engine;
 #[cfg(test)]
 mod fuzz;
 mod grammar;
-mod html;
 mod json;
+mod link;
+mod markup;
 mod names;
 mod parse;
 mod prove;
 mod render;
 mod scan;
 mod values;
+mod word;
 mod write;
 
 pub(crate) use bad::Bad;
@@ -41,6 +43,8 @@ pub(crate) enum Format {
     Html,
     Xml,
     Header,
+    /// A header that holds a link.
+    Location,
     Plain,
 }
 
@@ -55,15 +59,16 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// Reads `source`, proves it (JSON and HTML) and checks every name in it. All complaints but structural ones at once.
+    /// Reads `source`, proves it (all but plain text) and checks every name in it. All complaints but structural ones at once.
     pub(crate) fn compile(source: &str, format: Format, names: &Names) -> Result<Template, Vec<Bad>> {
         let nodes = parse::parse(source).map_err(|bad| vec![bad])?;
         let mut bad = names.check(&nodes);
         let unproved = match format {
             Format::Json if source.trim().is_empty() => None,
             Format::Json => prove::prove(source, &nodes, json::Automaton::new()).err(),
-            Format::Html => prove::prove(source, &nodes, html::Page::html()).err(),
-            Format::Xml => prove::prove(source, &nodes, html::Page::xml()).err(),
+            Format::Html => prove::prove(source, &nodes, markup::Page::html()).err(),
+            Format::Xml => prove::prove(source, &nodes, markup::Page::xml(source)).err(),
+            Format::Location => prove::prove(source, &nodes, link::Location::new()).err(),
             Format::Header | Format::Plain => None,
         };
         bad.extend(unproved.map(|bad| Bad { not_json: format == Format::Json, ..bad }));

@@ -239,7 +239,10 @@ impl Parser<'_> {
             return Err(Bad::new(tag, "a loop reads {% for item in list %}"));
         };
         let names: Vec<String> = text[..split].split(',').map(|n| n.trim().to_owned()).collect();
-        if names.len() > 2 || !names.iter().all(|n| scan::is_identifier(n) && n != "loop") {
+        if let Some(taken) = names.iter().find_map(|name| taken(name, &tag)) {
+            return Err(taken);
+        }
+        if names.len() > 2 || !names.iter().all(|n| scan::is_identifier(n)) {
             return Err(Bad::new(tag, "a loop names one or two variables: {% for field, list in ... %}"));
         }
         let over = self.expr(head.start + split + " in ".len()..head.end)?;
@@ -262,8 +265,8 @@ impl Parser<'_> {
         let Some(split) = split else {
             return Err(Bad::new(tag, "a name is set with {% set name = value %}"));
         };
-        if text[..split].trim() == "loop" {
-            return Err(Bad::new(tag, "`loop` is what a loop calls its turns").help("use another name"));
+        if let Some(taken) = taken(text[..split].trim(), &tag) {
+            return Err(taken);
         }
         let expr = self.expr(head.start + split + 1..head.end)?;
         Ok(Node::Set { tag, name: text[..split].trim().to_owned(), expr })
@@ -283,6 +286,16 @@ impl Parser<'_> {
 enum Statement {
     Node(Node),
     End((String, Range<usize>)),
+}
+
+/// Names that keep their meaning everywhere.
+fn taken(name: &str, tag: &Range<usize>) -> Option<Bad> {
+    let means = match name {
+        "loop" => "`loop` is what a loop calls its turns",
+        "request" => "`request` is the request everywhere",
+        _ => return None,
+    };
+    Some(Bad::new(tag.clone(), means).help("use another name"))
 }
 
 fn unclosed(tag: Range<usize>, word: &str, end: &str) -> Bad {

@@ -139,13 +139,14 @@ fn explain(bad: Bad, round: usize) -> Bad {
     bad
 }
 
-/// A value that is no client's: a text that the template itself writes, and the deployment's own address.
+/// A value that is no client's: a text that the template itself writes, and the deployment's own addresses, or others that would
+/// be read alike. (No template can give `request` another meaning.)
 fn known(expr: &Expr) -> Option<&str> {
-    match &expr.code {
-        Code::Path(path) if path.iter().map(|name| &**name).eq(["request", "base_url"]) => {
-            Some("https://accounts.example.com")
-        }
-        _ => expr.literal(),
+    let Code::Path(path) = &expr.code else { return expr.literal() };
+    match path.iter().map(|name| &**name).collect::<Vec<_>>().as_slice() {
+        ["request", "base_url"] => Some("https://accounts.example.com"),
+        ["request", "path"] => Some("/users"),
+        _ => None,
     }
 }
 

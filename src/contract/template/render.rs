@@ -171,8 +171,8 @@ impl Run<'_> {
                 let out = writer.hole().map_err(fault)?;
                 if in_string { write::in_string(out, value) } else { write::json(out, value, 0) }
             }
-            Out::Text(Format::Html | Format::Xml, out) => write::html(out, value),
-            Out::Text(Format::Header, out) => write::header(out, value),
+            Out::Text(Format::Html | Format::Xml, out) => write::markup(out, value),
+            Out::Text(Format::Header | Format::Location, out) => write::header(out, value),
             Out::Text(_, out) => write::plain(value).map(|text| out.push_str(&text)),
         };
         written.map_err(|e| failed(tag.clone(), &e))

@@ -113,8 +113,15 @@ fn number(out: &mut String, value: &Value) -> Result<(), Error> {
 }
 
 /// A value inside a text or attribute of HTML or XML: both know these escapes.
-pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
-    for c in plain(value)?.chars() {
+pub(super) fn markup(out: &mut String, value: &Value) -> Result<(), Error> {
+    out.push_str(&escaped(&plain(value)?));
+    Ok(())
+}
+
+/// A text as it stands in HTML and XML.
+pub(super) fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
@@ -124,7 +131,7 @@ pub(super) fn html(out: &mut String, value: &Value) -> Result<(), Error> {
             c => out.push(c),
         }
     }
-    Ok(())
+    out
 }
 
 /// A value inside a header: everything that could end, split or extend it is percent-encoded; a well-formed

@@ -69,6 +69,7 @@ pub(super) async fn open(server: &PostgresServer, opening: Opening) -> Result<Po
 fn pool(server: &PostgresServer) -> Result<Pool, String> {
     let settings = settings(&server.config);
     let hosts = u32::try_from(settings.get_hosts().len().max(1)).unwrap_or(1);
+    let each = server.config.get_connect_timeout().copied().unwrap_or(HOST_DEADLINE);
     // A broken connection is noticed by the statement that meets it, which is tried again where that is safe; a
     // test query before every use would cost each registration a round trip.
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
@@ -79,11 +80,7 @@ fn pool(server: &PostgresServer) -> Result<Pool, String> {
     Pool::builder(manager)
         .max_size(CONNECTIONS)
         .wait_timeout(Some(POOL_DEADLINE))
-        // As the URL says, and when it does not, long enough for all hosts.
-        .create_timeout(Some(match server.config.get_connect_timeout() {
-            Some(each) => *each * hosts,
-            None => HOST_DEADLINE * (hosts - 1) + POOL_DEADLINE,
-        }))
+        .create_timeout(Some(each.saturating_mul(hosts - 1).saturating_add(each.max(POOL_DEADLINE))))
         .recycle_timeout(Some(POOL_DEADLINE))
         .runtime(Runtime::Tokio1)
         .build()

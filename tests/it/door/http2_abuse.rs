@@ -1,5 +1,7 @@
 //! HTTP/2 as attackers write it, frame by frame: the connection ends, and everybody else is served.
 
+use std::time::Duration;
+
 use http::Method;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -63,7 +65,8 @@ impl Raw {
             let _ = writer.flush().await;
             std::future::pending().await
         };
-        tokio::time::timeout(GUARD / 4, async {
+        // Less than the time after which idleness ends it.
+        tokio::time::timeout(Duration::from_secs(30), async {
             tokio::select! { () = ended => (), () = flood => () }
         })
         .await

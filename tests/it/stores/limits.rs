@@ -1,11 +1,13 @@
 //! Shared limits in the store: counted and decided in one step, by the database's clock.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use tokio::sync::Barrier;
 use vestibule::store::{Store, StoreError, Take, Taken};
 
 use crate::harness::database::Database;
+use crate::harness::process::GUARD;
 
 on_both! {
     as_many_as_the_rate_allows_are_let_in_by_all_stores_together
@@ -24,9 +26,10 @@ pub(super) fn hourly(number: u8, burst: i64) -> Take {
 
 /// Takes, when on a slow machine the wait for a connection was too long, again: then nothing was counted.
 async fn take(store: &Store, takes: &[Take]) -> Taken {
+    let begun = Instant::now();
     loop {
         match store.take(takes.to_vec(), true).await {
-            Err(StoreError::Busy("all connections are in use")) => {}
+            Err(StoreError::Busy("all connections are in use")) if begun.elapsed() < GUARD => {}
             taken => return taken.expect("the store answers"),
         }
     }

@@ -1,0 +1,352 @@
+//! Where in an HTML or XML page a value may stand. Values are written with `&`, `<`, `>` and both quotes escaped,
+//! which holds in text and in quoted attributes; elsewhere (scripts, styles, tags, attributes without quotes, attributes that the
+//! browser obeys, the host of a link) an escaped value can still do harm, so a tag there is refused.
+//!
+//! This is the part of the tokenizers (WHATWG HTML, section 13.2.5; XML 1.0) that decides what a byte stands in. Where it depends
+//! on more than the text before it, on elements that are open or on what a browser supports, the position is
+//! [`Position::Unclear`], and no value stands behind it.
+
+use super::grammar::{Fault, Grammar};
+use super::link::Link;
+use super::word::Word;
+use super::write;
+
+/// A page that was read up to some byte.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Page {
+    language: Language,
+    /// Whether an element was opened in which scripts and the like are read otherwise.
+    foreign: bool,
+    /// Whether we are in a `<noscript>`, which is markup to some and text to others.
+    noscript: bool,
+    position: Position,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Language {
+    Html,
+    /// XHTML or SVG: names mean what they mean in HTML.
+    Page,
+    /// XML in which no name means anything.
+    Data,
+}
+
+/// What the last byte stands in.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Position {
+    Text,
+    /// After `<`.
+    Open,
+    /// After `</`.
+    Close,
+    /// In the name of an element.
+    Name(Word),
+    /// In the name of an end tag.
+    EndName(Word),
+    /// In the tag of this element, after its name or an attribute; whether right behind a `/`.
+    Tag(Word, bool),
+    Attribute(Word, Word),
+    /// After the name of an attribute and white space.
+    Named(Word, Word),
+    /// After `=`.
+    Equals(Word, Word),
+    Quoted(Word, u8, Holds),
+    Bare(Word),
+    /// Inside an element that only its own end tag ends, of which so many bytes were read.
+    Raw(Word, u8),
+    /// After `<!`, and so many hyphens.
+    Bang(u8),
+    /// `<!doctype ..>`, and in HTML whatever else is no tag.
+    Declaration,
+    /// `<?xml ..?>`; whether right behind a `?`.
+    Instruction(bool),
+    Comment(Comment),
+    /// In `<![CDATA[`, of which so many bytes were read; what is in it ends with `]]>`, of which so many were read.
+    Cdata(u8, u8),
+    /// Readers differ about what this is.
+    Unclear,
+}
+
+/// How much of the end of a comment was read.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Comment {
+    /// Nothing is in it yet, and in HTML `>` ends it.
+    Empty,
+    EmptyDash,
+    Nothing,
+    Dash,
+    Dashes,
+    /// `--!`
+    Bang,
+}
+
+/// What the text of an attribute is, up to here.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Holds {
+    Text,
+    /// What the browser does: a script, a style, a page, an order.
+    Order,
+    Link(Link),
+}
+
+/// Elements whose content is no markup (RAWTEXT, RCDATA, script data).
+const RAW: [&[u8]; 9] =
+    [b"script", b"style", b"xmp", b"iframe", b"noembed", b"noframes", b"plaintext", b"title", b"textarea"];
+/// Those of them whose content is text nevertheless.
+const TEXTS: [&[u8]; 2] = [b"title", b"textarea"];
+/// Elements that do what their attributes say.
+const OBEYED: [&[u8]; 11] = [
+    b"script", b"style", b"link", b"meta", b"base", b"object", b"embed", b"applet", b"param", b"set", b"use",
+];
+/// Attributes of any element that are orders, to the tenth letter.
+const ORDERS: [&[u8]; 6] = [b"style", b"srcdoc", b"srcset", b"imagesrcse", b"ping", b"http-equiv"];
+const LINKS: [&[u8]; 9] =
+    [b"href", b"src", b"action", b"formaction", b"data", b"poster", b"background", b"manifest", b"codebase"];
+/// Elements in which others are read otherwise than outside of them.
+const FOREIGN: [&[u8]; 3] = [b"svg", b"math", b"select"];
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 12)
+}
+
+impl Holds {
+    fn of(element: Word, name: Word) -> Holds {
+        let (element, name) = (element.text(), name.text());
+        let obeyed = OBEYED.contains(&element) || element.starts_with(b"animate");
+        if obeyed || ORDERS.contains(&name) || name.starts_with(b"on") || name.starts_with(b"xmlns") {
+            Holds::Order
+        } else if LINKS.contains(&name) {
+            Holds::Link(Link::new())
+        } else {
+            Holds::Text
+        }
+    }
+
+    fn next(self, byte: u8) -> Holds {
+        match self {
+            // Written as a reference, any letter could stand here.
+            Holds::Link(link) if byte == b'&' && link != Link::Path => Holds::Order,
+            Holds::Link(link) => Holds::Link(link.next(byte)),
+            other => other,
+        }
+    }
+}
+
+impl Comment {
+    /// The next byte; nothing when it ends the comment.
+    fn next(self, byte: u8, language: Language) -> Option<Comment> {
+        let html = language == Language::Html;
+        match (self, byte) {
+            (Comment::Empty | Comment::EmptyDash | Comment::Bang, b'>') if html => None,
+            (Comment::Dashes, b'>') => None,
+            (Comment::Empty, b'-') => Some(Comment::EmptyDash),
+            (Comment::Nothing | Comment::Bang, b'-') => Some(Comment::Dash),
+            (Comment::EmptyDash | Comment::Dash | Comment::Dashes, b'-') => Some(Comment::Dashes),
+            (Comment::Dashes, b'!') if html => Some(Comment::Bang),
+            _ => Some(Comment::Nothing),
+        }
+    }
+}
+
+impl Page {
+    /// Before the first byte of an HTML page.
+    pub(super) fn html() -> Page {
+        Page { language: Language::Html, foreign: false, noscript: false, position: Position::Text }
+    }
+
+    /// Before the first byte of this XML document. Browsers show one as a page where it names the namespace of XHTML or SVG.
+    pub(super) fn xml(source: &str) -> Page {
+        let language = if source.contains("w3.org/") { Language::Page } else { Language::Data };
+        Page { language, foreign: false, noscript: false, position: Position::Text }
+    }
+
+    /// The `>` of a start tag.
+    fn opened(&mut self, element: Word, closed: bool) -> Position {
+        let name = element.text();
+        match self.language {
+            Language::Data => Position::Text,
+            // It is markup to XML, and a script all the same.
+            Language::Page if RAW[..2].contains(&name) && !closed => Position::Unclear,
+            Language::Page => Position::Text,
+            Language::Html if RAW.contains(&name) && (self.foreign || self.noscript) => Position::Unclear,
+            Language::Html if RAW.contains(&name) => Position::Raw(element, 0),
+            Language::Html => {
+                self.foreign |= FOREIGN.contains(&name);
+                self.noscript |= name == b"noscript";
+                Position::Text
+            }
+        }
+    }
+
+    /// In a tag, between or after attributes.
+    fn tag(&mut self, element: Word, slash: bool, byte: u8) -> Position {
+        match byte {
+            b'>' => self.opened(element, slash),
+            b'/' => Position::Tag(element, true),
+            _ if is_space(byte) => Position::Tag(element, false),
+            _ => Position::Attribute(element, Word::default().with(byte)),
+        }
+    }
+
+    fn name(&mut self, word: Word, byte: u8) -> Position {
+        match byte {
+            b'>' | b'/' => self.tag(word, false, byte),
+            // A prefix says nothing about what it is.
+            b':' => Position::Name(Word::default()),
+            _ if is_space(byte) => Position::Tag(word, false),
+            _ => Position::Name(word.with(byte)),
+        }
+    }
+
+    fn raw(element: Word, seen: u8, byte: u8) -> Position {
+        let end = [b"</", element.text()].concat();
+        match end.get(usize::from(seen)) {
+            Some(next) if *next == byte.to_ascii_lowercase() => Position::Raw(element, seen + 1),
+            None if byte == b'>' => Position::Text,
+            None if byte == b'/' || is_space(byte) => Position::Tag(Word::default(), false),
+            // In a comment inside a script its end tag need not end it.
+            _ if seen == 1 && byte == b'!' => Position::Unclear,
+            _ => Position::Raw(element, u8::from(byte == b'<')),
+        }
+    }
+
+    fn next(&mut self, byte: u8) -> Position {
+        let html = self.language == Language::Html;
+        match self.position {
+            Position::Unclear => Position::Unclear,
+            _ if byte == 0 => Position::Unclear,
+            Position::Text if byte == b'<' => Position::Open,
+            Position::Text => Position::Text,
+            Position::Open => match byte {
+                b'/' => Position::Close,
+                b'!' => Position::Bang(0),
+                b'?' if html => Position::Declaration,
+                b'?' => Position::Instruction(false),
+                b'<' => Position::Open,
+                _ if byte.is_ascii_alphabetic() || !html && !is_space(byte) => {
+                    self.name(Word::default(), byte)
+                }
+                _ => Position::Text,
+            },
+            Position::Close => match byte {
+                b'>' => Position::Text,
+                _ if byte.is_ascii_alphabetic() || !html => Position::EndName(Word::default().with(byte)),
+                _ => Position::Declaration,
+            },
+            Position::EndName(word) => {
+                let ends = matches!(byte, b'>' | b'/') || is_space(byte);
+                self.noscript &= !(ends && word.text() == b"noscript");
+                match byte {
+                    b'>' => Position::Text,
+                    _ if ends => Position::Tag(Word::default(), false),
+                    _ => Position::EndName(word.with(byte)),
+                }
+            }
+            Position::Name(word) => self.name(word, byte),
+            Position::Tag(element, slash) => self.tag(element, slash, byte),
+            Position::Attribute(element, name) => match byte {
+                b'=' => Position::Equals(element, name),
+                b'>' | b'/' => self.tag(element, false, byte),
+                b':' if name.text() != b"xmlns" => Position::Attribute(element, Word::default()),
+                _ if is_space(byte) => Position::Named(element, name),
+                _ => Position::Attribute(element, name.with(byte)),
+            },
+            Position::Named(element, name) => match byte {
+                b'=' => Position::Equals(element, name),
+                _ if is_space(byte) => self.position,
+                _ => self.tag(element, false, byte),
+            },
+            Position::Equals(element, name) => match byte {
+                b'"' | b'\'' if self.language == Language::Data => {
+                    Position::Quoted(element, byte, Holds::Text)
+                }
+                b'"' | b'\'' => Position::Quoted(element, byte, Holds::of(element, name)),
+                b'>' => self.tag(element, false, byte),
+                _ if is_space(byte) => self.position,
+                _ => Position::Bare(element),
+            },
+            Position::Quoted(element, quote, _) if byte == quote => Position::Tag(element, false),
+            // To whom it is no attribute, a tag begins here.
+            Position::Quoted(..) if byte == b'<' => Position::Unclear,
+            Position::Quoted(element, quote, holds) => Position::Quoted(element, quote, holds.next(byte)),
+            Position::Bare(element) => match byte {
+                b'>' => self.tag(element, false, byte),
+                _ if is_space(byte) => Position::Tag(element, false),
+                _ => self.position,
+            },
+            Position::Raw(element, seen) => Page::raw(element, seen, byte),
+            Position::Bang(hyphens) => match (byte, hyphens) {
+                (b'-', 0) => Position::Bang(1),
+                (b'-', _) => Position::Comment(Comment::Empty),
+                (b'[', 0) if !html => Position::Cdata(0, 0),
+                (b'[', 0) => Position::Unclear,
+                (b'>', _) => Position::Text,
+                _ => Position::Declaration,
+            },
+            Position::Declaration => match byte {
+                b'>' => Position::Text,
+                b'[' if !html => Position::Unclear,
+                _ => Position::Declaration,
+            },
+            Position::Instruction(true) if byte == b'>' => Position::Text,
+            Position::Instruction(_) => Position::Instruction(byte == b'?'),
+            Position::Comment(comment) => {
+                comment.next(byte, self.language).map_or(Position::Text, Position::Comment)
+            }
+            Position::Cdata(begun, _) if usize::from(begun) < CDATA.len() => {
+                match CDATA[usize::from(begun)] == byte {
+                    true => Position::Cdata(begun + 1, 0),
+                    false => Position::Unclear,
+                }
+            }
+            Position::Cdata(begun, end) => match (byte, end) {
+                (b'>', 2) => Position::Text,
+                (b']', _) => Position::Cdata(begun, 2.min(end + 1)),
+                _ => Position::Cdata(begun, 0),
+            },
+        }
+    }
+}
+
+const CDATA: &[u8] = b"CDATA[";
+
+impl Grammar for Page {
+    fn step(&mut self, byte: u8) -> Result<(), Fault> {
+        self.position = self.next(byte);
+        Ok(())
+    }
+
+    fn hole(&mut self) -> Result<(), Fault> {
+        match self.position {
+            Position::Text | Position::Quoted(_, _, Holds::Text | Holds::Link(Link::Path)) => Ok(()),
+            Position::Raw(element, 0) if TEXTS.contains(&element.text()) => Ok(()),
+            Position::Quoted(_, _, Holds::Order) => {
+                Err("what stands in this attribute is obeyed, not shown: no value can stand in it")
+            }
+            Position::Quoted(_, _, Holds::Link(_)) => {
+                Err("a value can stand in a link only behind its host and the beginning of its path")
+            }
+            Position::Equals(..) | Position::Bare(_) => Err("an attribute needs quotes around its value"),
+            Position::Raw(element, _) if !TEXTS.contains(&element.text()) => {
+                Err("a value here would be code")
+            }
+            Position::Declaration | Position::Instruction(_) | Position::Bang(_) | Position::Comment(_) => {
+                Err("no value can stand in a comment or a declaration")
+            }
+            Position::Cdata(..) => Err("values are escaped, and in CDATA that would be seen: leave it out"),
+            Position::Unclear => Err(
+                "no value can stand behind what readers understand in different ways: a `<` in quotes, CDATA, a script in \
+                     XHTML, SVG or `noscript`, a comment in a script",
+            ),
+            _ => Err("a value can stand in text or in a quoted attribute, not in a tag"),
+        }
+    }
+
+    /// It is no client's, and can stand anywhere: a brace that would begin a tag is written so.
+    fn constant(&mut self, text: &str) -> Result<(), Fault> {
+        write::escaped(text).bytes().try_for_each(|byte| self.step(byte))
+    }
+}
+
+#[cfg(test)]
+mod tests;
