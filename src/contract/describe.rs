@@ -1,6 +1,6 @@
 //! A contract in words: what it accepts, what it answers, and a `curl` line to try it with.
 
-use super::place::{Place, Step};
+use super::place::Place;
 use super::samples::{Answer, Example, answers, example_request};
 use super::{Contract, Field, JsonType, Media, Rule, Unknown};
 use crate::user::{IdKind, Meaning};
@@ -84,23 +84,11 @@ fn meaning(meaning: &Meaning) -> String {
 /// Where a value stands: `the body, user.email`.
 fn place(place: &Place) -> String {
     match place {
-        Place::Body(steps) => format!("the body at {}", path(steps)),
+        Place::Body(_) => format!("the body at {place}"),
         Place::Query(name) => format!("the query, {name}"),
         Place::Header(name) => format!("the header {name}"),
         Place::Cookie(name) => format!("the cookie {name}"),
     }
-}
-
-fn path(steps: &[Step]) -> String {
-    let mut out = String::new();
-    for step in steps {
-        match step {
-            Step::Key(key) if out.is_empty() => out.push_str(key),
-            Step::Key(key) => out.extend([".", key]),
-            Step::Pick { member, value } => out.extend(["[", member, "=", value, "]"]),
-        }
-    }
-    out
 }
 
 /// A rule's demands in plain words, and when and how it applies.

@@ -57,6 +57,13 @@ impl Field {
         self.rules.iter().any(|r| r.proof)
     }
 
+    /// The lengths that its rules allow, the least and the most.
+    pub(crate) fn lengths(&self) -> (usize, usize) {
+        let least = self.rules.iter().filter_map(|r| r.min_length).max().unwrap_or(0);
+        let most = self.rules.iter().filter_map(|r| r.max_length).min().unwrap_or(usize::MAX);
+        (least, most)
+    }
+
     /// Whether no two accounts may have the same value.
     pub(crate) fn identifies(&self) -> bool {
         matches!(self.into, Some(Meaning::Email | Meaning::Username | Meaning::Id))

@@ -12,7 +12,6 @@
 //! (requests and replies to show), `describe` (in words), `concessions` (what it lets through), `openapi` (for programs), `schema` (for editors), `explain` (a
 //! request, step by step); and `draft` (a file started from examples).
 
-mod asked;
 mod body;
 mod circumstances;
 mod clean;
@@ -46,6 +45,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod token;
+pub(crate) mod wire;
 
 pub use body::{Malformed, Media};
 pub use circumstances::{Circumstances, Secrets};

@@ -14,7 +14,6 @@ use super::template::{Template, Trace};
 use super::{
     Circumstances, Collect, Contract, EncodeError, FieldError, Fields, Make, Outcome, Reply, Rule, Scene,
 };
-use crate::user::Meaning;
 use minijinja::Value;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
@@ -248,8 +247,7 @@ impl Rehearsal<'_> {
             if *outcome == Outcome::Invalid && misunderstood {
                 say(None, field.understanding(), Json::Null);
             }
-            let unique = matches!(field.into, Some(Meaning::Email | Meaning::Username | Meaning::Id));
-            if *outcome == Outcome::Taken && unique && !field.rules.iter().any(|r| r.unique) {
+            if *outcome == Outcome::Taken && field.identifies() && !field.rules.iter().any(|r| r.unique) {
                 say(None, "unique", Json::Null);
             }
         }

@@ -4,6 +4,7 @@
 use super::fields::{Fields, echo, password_of, unknown_members};
 use super::guard;
 use super::operation::{Contract, Unknown};
+use super::place::{Place, dig, put};
 use super::request::Request;
 use crate::user::{Meaning, Submitted};
 use serde_json::{Map, Number, Value as Json};
@@ -110,6 +111,24 @@ impl Contract {
         let elsewhere = elsewhere.map(|field| request.beside_body(&field.from).unwrap_or_default());
         let elsewhere: Json = elsewhere.collect();
         Zeroizing::new(format!("{}{elsewhere}", fields.body))
+    }
+
+    /// [`Contract::written`] with another value, or none, in the place of a proof of work: it says nothing about what is asked
+    /// for, and whoever sends a request again may have had to make a new one.
+    pub fn asked(&self, request: Request<'_>, fields: &Fields) -> Zeroizing<String> {
+        match self.register.fields.iter().find(|field| field.proves()).map(|field| &field.from) {
+            Some(Place::Body(steps)) if dig(&fields.body, steps).is_some() => {
+                let mut fields = fields.clone();
+                put(&mut fields.body, steps, Json::Null);
+                self.written(request, &fields)
+            }
+            Some(Place::Header(name)) => {
+                let mut headers = request.headers.clone();
+                headers.remove(name);
+                self.written(Request { headers: &headers, ..request }, fields)
+            }
+            _ => self.written(request, fields),
+        }
     }
 }
 

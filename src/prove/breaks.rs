@@ -1,6 +1,6 @@
 //! Values that break the rules of a field, as far as the words of the rules tell how.
 
-use super::values::{fit, lengths};
+use super::values::fit;
 use crate::contract::{Field, JsonType, Rule};
 use crate::user::Meaning;
 use serde_json::{Value as Json, json};
@@ -20,7 +20,7 @@ pub(super) fn breaks(field: &Field, good: &str) -> Vec<Broken> {
     let mut add = |name: &str, about: &str, value: Json| {
         out.push(Broken { name: name.to_owned(), about: about.to_owned(), value });
     };
-    let (least, most) = lengths(field);
+    let (least, most) = field.lengths();
     let text = field.json_type() == JsonType::String;
     if text && least > 1 {
         add("too-short", &format!("is one character shorter than {least}"), json!(fit(good, 0, least - 1)));
@@ -54,7 +54,7 @@ pub(super) fn breaks(field: &Field, good: &str) -> Vec<Broken> {
 
 /// For each pattern of a field a text that it does not match while the others do, if one is found.
 fn broken_patterns(field: &Field, good: &str) -> Vec<String> {
-    let (least, most) = lengths(field);
+    let (least, most) = field.lengths();
     let without = |drop: fn(char) -> bool| good.chars().filter(|c| !drop(*c)).collect::<String>();
     let tries: Vec<String> = [
         good.to_lowercase(),

@@ -4,7 +4,7 @@
 use super::Answer;
 use super::breaks::{address, breaks, free_text, wrong_types};
 use super::request::{Outgoing, Values, compose};
-use super::values::{Fresh, Good, NoGoodValue, fit, lengths, meets_plain_demands, text_of};
+use super::values::{Fresh, Good, NoGoodValue, fit, meets_plain_demands, text_of};
 use crate::contract::{Contract, Field, JsonType, Media, Place, Secrets};
 use crate::user::Meaning;
 use bytes::Bytes;
@@ -123,14 +123,14 @@ impl<'c> Builder<'c> {
         }
         self.unicode();
         self.bounds("shortest-values", "texts as short as the rules allow", |field, text| {
-            let (least, _) = lengths(field);
+            let (least, _) = field.lengths();
             (least > 0 && !field.identifies()).then(|| fit(text, least, least))
         });
         self.bounds(
             "longest-values",
             "texts as long as the rules allow, or 100 characters",
             |field, text| {
-                let (_, most) = lengths(field);
+                let (_, most) = field.lengths();
                 let length = if most == usize::MAX { LONG.max(text.chars().count()) } else { most };
                 let length = if address(field) { length.min(64 + "@example.com".len()) } else { length };
                 Some(fit(text, length, length))

@@ -3,7 +3,7 @@
 use super::cases::Case;
 use super::exchange::Answer;
 use super::request::{self, Outgoing, Withheld};
-use crate::contract::{self, Contract, Field, Place};
+use crate::contract::{self, Contract, Field, Place, wire};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -227,7 +227,7 @@ fn guessed(contract: &Contract, request: contract::Request<'_>) -> Vec<Option<Js
 fn secrets(contract: &Contract, values: &[Option<Json>]) -> Vec<String> {
     const SHORT: usize = 8;
     let fields = contract.register.fields.iter().zip(values).filter(|(field, _)| field.secret);
-    let values = fields.filter_map(|(field, value)| Some((&field.from, request::plain(value.as_ref()?))));
+    let values = fields.filter_map(|(field, value)| Some((&field.from, wire::plain(value.as_ref()?))));
     let beside = |place: &Place| matches!(place, Place::Header(_) | Place::Cookie(_));
     let secret = values.filter(|(from, value)| value.len() >= if beside(from) { SHORT } else { 1 });
     secret.map(|(_, value)| value).collect()
@@ -251,7 +251,7 @@ async fn withheld(
         let fields = contract.register.fields.iter().zip(values).zip(&left);
         let mut here = fields.filter(|((field, _), _)| field.secret && is_here(&field.from));
         here.any(|((_, value), left)| {
-            let text = |value: &Option<Json>| value.as_ref().map(request::plain).unwrap_or_default();
+            let text = |value: &Option<Json>| value.as_ref().map(wire::plain).unwrap_or_default();
             !text(value).is_empty() && text(left) != request::HIDDEN
         })
     };

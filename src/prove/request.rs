@@ -1,5 +1,6 @@
 //! A request to be sent: the fields' values put where the contract reads them.
 
+use crate::contract::wire::{self, plain};
 use crate::contract::{Media, Operation, Place, Step, put};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, COOKIE};
@@ -109,7 +110,6 @@ pub(super) fn compose(
     more: &[(&str, Json)],
 ) -> Outgoing {
     let mut headers = HeaderMap::new();
-    headers.insert(CONTENT_TYPE, content_type(media));
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(&operation.query);
     let mut cookies = Vec::new();
@@ -134,6 +134,8 @@ pub(super) fn compose(
     for (name, value) in more {
         put(&mut body, &[Step::Key((*name).to_owned())], value.clone());
     }
+    let (content_type, body) = wire::write(media, &body, BOUNDARY);
+    headers.extend(HeaderValue::from_str(&content_type).ok().map(|value| (CONTENT_TYPE, value)));
     let cookies = HeaderValue::from_str(&cookies.join("; ")).ok().filter(|line| !line.is_empty());
     headers.extend(cookies.map(|line| (COOKIE, line)));
     let query = query.finish();
@@ -142,7 +144,7 @@ pub(super) fn compose(
         method: Method::POST,
         path: format!("{}{mark}{query}", operation.path),
         headers,
-        body: write(media, &body).into(),
+        body: body.into(),
         accounts: accounts(operation, values),
         secrets: Vec::new(),
         withheld: Withheld::default(),
@@ -153,54 +155,6 @@ pub(super) fn compose(
 pub(super) fn accounts(operation: &Operation, values: &Values) -> Vec<String> {
     let pairs = operation.fields.iter().zip(values);
     pairs.filter(|(field, _)| field.identifies()).filter_map(|(_, v)| v.as_ref()).map(plain).collect()
-}
-
-fn content_type(media: Media) -> HeaderValue {
-    match media {
-        Media::Multipart => {
-            HeaderValue::from_static("multipart/form-data; boundary=vestibule-prove-boundary")
-        }
-        other => HeaderValue::from_static(other.content_type()),
-    }
-}
-
-/// A value as forms, queries and headers write it.
-pub(super) fn plain(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
-}
-
-fn write(media: Media, body: &Json) -> Vec<u8> {
-    let mut pairs = Vec::new();
-    match media {
-        Media::Json => body.to_string().into_bytes(),
-        Media::Form => {
-            flatten(body, String::new(), &mut pairs);
-            form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish().into_bytes()
-        }
-        Media::Multipart => {
-            flatten(body, String::new(), &mut pairs);
-            let part = |(name, value): &(String, String)| {
-                format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-            };
-            let parts: String = pairs.iter().map(part).collect();
-            format!("{parts}--{BOUNDARY}--\r\n").into_bytes()
-        }
-    }
-}
-
-/// Members as a form writes them: `user[email]`, `tags[]`.
-fn flatten(value: &Json, name: String, out: &mut Vec<(String, String)>) {
-    match value {
-        Json::Object(members) => {
-            for (key, value) in members {
-                let name = if name.is_empty() { key.clone() } else { format!("{name}[{key}]") };
-                flatten(value, name, out);
-            }
-        }
-        Json::Array(items) => items.iter().for_each(|item| flatten(item, format!("{name}[]"), out)),
-        Json::Null => {}
-        other => out.push((name, plain(other))),
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Values that the fields of a contract accept, found by trying: candidates by meaning, type, format and length, and
 //! the contract's own rules as the judge.
 
-use super::request::{Outgoing, Values, compose, plain};
+use super::request::{Outgoing, Values, compose};
+use crate::contract::wire::plain;
 use crate::contract::{Circumstances, Contract, Field, JsonType, Media, Request, Secrets};
 use crate::user::{Meaning, NewUser, Submitted};
 use http::header::COOKIE;
@@ -182,7 +183,7 @@ fn candidates(field: &Field, fresh: Fresh) -> Vec<Json> {
     if !field.identifies() {
         texts.extend(ANYTHING.iter().map(|text| (*text).to_owned()));
     }
-    let (least, most) = lengths(field);
+    let (least, most) = field.lengths();
     let mut out: Vec<Json> = Vec::new();
     for text in texts {
         let fitted = json!(fit(&text, least, most));
@@ -265,13 +266,6 @@ const ANYTHING: [&str; 22] = [
     "",
 ];
 
-/// The lengths that a field's rules allow.
-pub(super) fn lengths(field: &Field) -> (usize, usize) {
-    let least = field.rules.iter().filter_map(|r| r.min_length).max().unwrap_or(0);
-    let most = field.rules.iter().filter_map(|r| r.max_length).min().unwrap_or(usize::MAX);
-    (least, most)
-}
-
 /// Makes a text at least `least` and at most `most` code points long. What is different between accounts stands at
 /// the end of a name and at the start of an address, and stays.
 pub(super) fn fit(text: &str, least: usize, most: usize) -> String {
@@ -301,7 +295,7 @@ fn letters(token: &str) -> String {
 
 /// Whether a value meets the demands of a field that need nothing but the value.
 pub(super) fn meets_plain_demands(field: &Field, text: &str) -> bool {
-    let (least, most) = lengths(field);
+    let (least, most) = field.lengths();
     let length = text.chars().count();
     let patterns = field.rules.iter().flat_map(|r| &r.patterns).all(|p| p.is_match(text));
     let one_of = field.rules.iter().filter_map(|r| r.one_of.as_ref()).all(|list| list.contains(&json!(text)));

@@ -2,12 +2,10 @@
 
 use super::examples::Examples;
 use super::pasted::{Content, Pasted};
-use crate::contract::{Circumstances, Contract, Media, Mint, Registered, Request};
-use crate::user::IdKind;
+use crate::contract::{Circumstances, Contract, Media, Request, samples, wire};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
-use serde_json::{Value as Json, json};
-use std::sync::Arc;
+use serde_json::Value as Json;
 
 /// What a draft answers to its own example.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +24,7 @@ pub(super) async fn tried(contract: &Contract, examples: &Examples) -> Tried {
     let Some((media, body)) = bytes(request) else { return Tried::Not };
     let mut headers = HeaderMap::new();
     headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static(media.content_type()));
-    let now = circumstances(contract);
+    let now = Circumstances { path: contract.register.path.as_str().into(), ..samples::circumstances() };
     let query = contract.register.path_and_query();
     let query = query.split_once('?').map(|(_, query)| query);
     let fields = match contract.decode(Request { query, headers: &headers, body: &body }, &now).await {
@@ -39,12 +37,7 @@ pub(super) async fn tried(contract: &Contract, examples: &Examples) -> Tried {
     let Some(expected) = examples.created.as_ref().and_then(|e| e.reply.tree()) else {
         return Tried::Created(Vec::new());
     };
-    let registered =
-        Registered { id: sample_id(&contract.id), at: now.now, password_sha256: Some("0".repeat(64)) };
-    let mint = Mint {
-        sign: Arc::new(|_| "header.claims.signature".to_owned()),
-        fill: Arc::new(|bytes| bytes.fill(7)),
-    };
+    let (registered, mint) = (samples::registered(contract), samples::mint());
     let body = match contract.created(&fields, &registered, &mint, &now) {
         Ok((reply, _)) => serde_json::from_str(&reply.body).unwrap_or_default(),
         Err(error) => return Tried::Created(vec![error.to_string()]),
@@ -59,41 +52,9 @@ fn bytes(request: &Pasted) -> Option<(Media, Bytes)> {
     match &request.content {
         Content::Json(json) => Some((Media::Json, Bytes::from(json.to_string()))),
         Content::Form(Media::Form, tree) => {
-            let mut out = form_urlencoded::Serializer::new(String::new());
-            pairs("", tree, &mut out);
-            Some((Media::Form, Bytes::from(out.finish())))
+            Some((Media::Form, Bytes::from(wire::write(Media::Form, tree, "").1)))
         }
         _ => None,
-    }
-}
-
-fn pairs(key: &str, json: &Json, out: &mut form_urlencoded::Serializer<'_, String>) {
-    match json {
-        Json::Object(members) => {
-            for (name, value) in members {
-                let key = if key.is_empty() { name.clone() } else { format!("{key}[{name}]") };
-                pairs(&key, value, out);
-            }
-        }
-        Json::Array(items) => items.iter().for_each(|item| pairs(&format!("{key}[]"), item, out)),
-        value => drop(out.append_pair(key, value.as_str().unwrap_or_default())),
-    }
-}
-
-fn circumstances(contract: &Contract) -> Circumstances {
-    Circumstances {
-        now: jiff::Timestamp::from_millisecond(1_718_022_896_789).unwrap_or_default(),
-        request_id: "01900224-fc95-76c6-ae66-8eff0a257fc5".into(),
-        path: contract.register.path.as_str().into(),
-        base_url: "https://example.com".into(),
-        ..Circumstances::default()
-    }
-}
-
-fn sample_id(kind: &IdKind) -> Json {
-    match kind {
-        IdKind::Integer => json!(1),
-        _ => json!("1"),
     }
 }
 

@@ -5,7 +5,6 @@ use super::request::Draft;
 use crate::contract::{
     Circumstances, Contract, Field, FieldError, Operation, Outcome, Refusal, Reply, Rule, Scene, rules,
 };
-use crate::user::Meaning;
 use serde_json::{Value as Json, json};
 
 /// What one outcome answers.
@@ -98,11 +97,7 @@ fn wrong_values() -> Vec<Option<Json>> {
 /// The kinds of values that only one account may have.
 fn unique(contract: &Contract) -> Vec<String> {
     let fields = contract.register.fields.iter();
-    let unique = fields.filter(|f| {
-        let always = matches!(f.into, Some(Meaning::Email | Meaning::Username | Meaning::Id));
-        always || f.rules.iter().any(|r| r.unique)
-    });
-    unique.filter_map(|f| f.into.as_ref().map(ToString::to_string)).collect()
+    fields.filter(|f| f.identifies()).filter_map(|f| f.into.as_ref().map(ToString::to_string)).collect()
 }
 
 fn refused(contract: &Contract, refusal: &Refusal, now: &Circumstances) -> Option<Reply> {

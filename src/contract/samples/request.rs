@@ -4,7 +4,7 @@ use super::deployment::{circumstances, secrets};
 use super::values::candidates;
 use crate::contract::clean::clean;
 use crate::contract::place::{Place, dig, put};
-use crate::contract::{Circumstances, Contract, Field, Fields, Media, rules};
+use crate::contract::{Circumstances, Contract, Field, Fields, Media, rules, wire};
 use crate::user::NewUser;
 use http::HeaderName;
 use percent_encoding::{AsciiSet, CONTROLS};
@@ -60,28 +60,8 @@ impl Example {
 
     /// The body's tree as the pairs of a form: `user[email]`, `tags[]`.
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
-        let mut out = Vec::new();
-        for (key, value) in self.tree.as_object().into_iter().flatten() {
-            flatten(key.clone(), value, &mut out);
-        }
-        out
+        wire::pairs(&self.tree)
     }
-}
-
-fn flatten(key: String, value: &Json, out: &mut Vec<(String, String)>) {
-    match value {
-        Json::Null => {}
-        Json::Object(members) => {
-            members.iter().for_each(|(name, value)| flatten(format!("{key}[{name}]"), value, out));
-        }
-        Json::Array(items) => items.iter().for_each(|item| flatten(format!("{key}[]"), item, out)),
-        plain => out.push((key, text(plain))),
-    }
-}
-
-/// A plain value as forms, queries, headers and cookies write it.
-fn text(value: &Json) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 /// A value for every field, on the way to an example or away from one.
@@ -189,17 +169,13 @@ impl<'c> Draft<'c> {
 
     fn written(&self, media: Media) -> Example {
         let operation = &self.contract.register;
-        let mut out = Example {
-            media,
-            content_type: media.content_type().to_owned(),
-            query: operation.query.clone(),
-            headers: Vec::new(),
-            cookies: Vec::new(),
-            body: String::new(),
-            tree: self.body(),
-        };
+        let tree = self.body();
+        let (content_type, body) = wire::write(media, &tree, BOUNDARY);
+        let (headers, cookies) = (Vec::new(), Vec::new());
+        let mut out =
+            Example { media, content_type, query: operation.query.clone(), headers, cookies, body, tree };
         for (field, value) in operation.fields.iter().zip(&self.values) {
-            let Some(value) = value.as_ref().map(text) else { continue };
+            let Some(value) = value.as_ref().map(wire::plain) else { continue };
             match &field.from {
                 Place::Body(_) => {}
                 // What the path already asks for is there.
@@ -209,26 +185,6 @@ impl<'c> Draft<'c> {
                 Place::Cookie(name) => out.cookies.push((name.clone(), value)),
             }
         }
-        match media {
-            Media::Json => out.body = out.tree.to_string(),
-            Media::Form => {
-                out.body = form_urlencoded::Serializer::new(String::new()).extend_pairs(out.pairs()).finish();
-            }
-            Media::Multipart => {
-                out.content_type = format!("{}; boundary={BOUNDARY}", media.content_type());
-                out.body = multipart(&out.pairs());
-            }
-        }
         out
     }
-}
-
-/// RFC 7578; quotes in names are written as browsers write them.
-fn multipart(pairs: &[(String, String)]) -> String {
-    let part = |(name, value): &(String, String)| {
-        let name = name.replace('"', "%22");
-        format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
-    };
-    let parts: String = pairs.iter().map(part).collect();
-    format!("{parts}--{BOUNDARY}--\r\n")
 }

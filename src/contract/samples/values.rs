@@ -86,15 +86,14 @@ fn constants(field: &Field) -> Vec<String> {
 
 /// The text, cut or repeated until its length is one that the rules allow.
 fn fitted(field: &Field, text: &str) -> String {
-    let least = field.rules.iter().filter_map(|r| r.min_length).max().unwrap_or(0);
-    let most = field.rules.iter().filter_map(|r| r.max_length).min().unwrap_or(usize::MAX);
+    let (least, most) = field.lengths();
     let short = text.chars().count() < least;
     let endless = text.chars().chain(text.chars().cycle().filter(|_| short));
     endless.take(least.max(text.chars().count()).min(most)).collect()
 }
 
 fn arrays(field: &Field) -> Vec<Json> {
-    let least = field.rules.iter().filter_map(|r| r.min_length).max().unwrap_or(1).max(1);
+    let least = field.lengths().0.max(1);
     let of = |item: &str| Json::Array(vec![item.into(); least.min(100)]);
     constants(field).iter().map(|text| of(text)).chain([of("example"), json!([])]).collect()
 }
