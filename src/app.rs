@@ -9,12 +9,13 @@ use crate::idempotency::Idempotency;
 use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::password::Pool;
-use crate::proof::{Asked, Proofs};
+use crate::proof::{Asked, Policy, Proofs};
 use crate::steps::Steps;
 use crate::store::{Readiness, Store};
 use crate::throttle::Throttle;
 use crate::token::Signer;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_util::task::TaskTracker;
 
 /// The server's parts. Built by whoever starts it: the command line, a test, another program.
@@ -94,6 +95,42 @@ pub fn counted(contracts: &[Arc<Mounted>]) -> Vec<(String, Vec<String>)> {
 }
 
 impl App {
+    /// One that limits nobody, records nothing and asks for no proofs; whatever it signs or recognises again hangs on `secret`.
+    /// Bodies may have 64 KiB, and answers are kept for an hour under their idempotency keys.
+    pub fn plain(
+        clock: Clock,
+        passwords: Pool,
+        store: Store,
+        contracts: Vec<Arc<Mounted>>,
+        secret: &[u8],
+    ) -> App {
+        const HOUR: Duration = Duration::from_secs(3600);
+        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
+        App {
+            clock,
+            passwords,
+            signer: Arc::new(Signer::new(secret)),
+            idempotency: Idempotency::new(secret, HOUR, Duration::ZERO),
+            breached: None,
+            proofs: Arc::new(Proofs::new(secret, Policy::nobody())),
+            names: Names::default(),
+            throttle: Throttle::none(),
+            audit: Audit::unstored(secret),
+            store,
+            readiness: Readiness::default(),
+            contracts,
+            secrets: Arc::default(),
+            base_url: "".into(),
+            body_limit: 64 * 1024,
+            origins: Vec::new(),
+            closed: false,
+            docs: false,
+            tasks: TaskTracker::new(),
+            metrics,
+            steps: Steps::none(),
+        }
+    }
+
     /// The number of one of its contracts, counted from 0.
     pub fn number(&self, mounted: &Arc<Mounted>) -> usize {
         self.contracts.iter().position(|other| Arc::ptr_eq(other, mounted)).unwrap_or(self.contracts.len())

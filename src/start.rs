@@ -5,30 +5,27 @@ mod check;
 mod error;
 pub(crate) mod memory;
 mod names;
+mod remarks;
 mod secret;
 mod secret_files;
 
 use crate::acme::Acme;
-use crate::app::{App, Mounted, counted};
+use crate::app::{App, Mounted};
 use crate::audit::Audit;
 use crate::breach::Filter;
 use crate::clock::Clock;
 use crate::config::{Config, Loaded, Problems};
 use crate::http::Tls;
 use crate::idempotency::Idempotency;
-use crate::metrics::Metrics;
 use crate::names::Names;
 use crate::password::{self, Params, Peppers, Pool, PoolSettings};
 use crate::proof::Proofs;
-use crate::steps::Steps;
-use crate::store::{DatabaseUrl, OpenError, Opening, Readiness, Store};
+use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use crate::throttle::Throttle;
-use crate::token::Signer;
 use check::Check;
 pub use error::StartError;
 pub use secret::known_secret;
 use std::sync::Arc;
-use tokio_util::task::TaskTracker;
 
 /// A configuration that was found good, with all that it names. Nothing has been opened or made yet.
 #[derive(Debug)]
@@ -43,20 +40,6 @@ pub struct Plan<'l> {
     tls: Option<Tls>,
     acme: Option<Acme>,
     warnings: Vec<String>,
-}
-
-/// What the contracts concede to their clients, a sentence for each.
-fn concessions(contracts: &[Arc<Mounted>]) -> Vec<String> {
-    let mut told: Vec<&str> = Vec::new();
-    let mut out = Vec::new();
-    for mounted in contracts {
-        let conceded = mounted.contract.concessions();
-        if !conceded.is_empty() && !told.contains(&mounted.name.as_str()) {
-            told.push(&mounted.name);
-            out.push(format!("contract {} keeps to its rules: {}", mounted.name, conceded.join("; ")));
-        }
-    }
-    out
 }
 
 /// What was started, and what should be said about it.
@@ -116,64 +99,35 @@ impl<'l> Plan<'l> {
         let store = Store::open(&url, Opening::Serve).await?;
         let told = |source| OpenError::Store { database: config.database.to_string(), source };
         warnings.extend(store.durability().await.map_err(told)?);
-        let mut notes = concessions(&contracts);
-        if breached.is_none() && contracts.iter().any(|mounted| mounted.contract.refuses_common_passwords()) {
-            notes.push("passwords.breached is not set: of passwords that were in breaches only those that are built in are refused".to_owned());
-        }
-        if config.closed {
-            notes.push("sign-up is switched off (closed): every contract answers `closed`".to_owned());
-        }
+        let mut notes = remarks::notes(config, &contracts, bound);
         if store.created() {
             notes.push(format!("{} is new: its tables were created", config.database));
         }
-        if tls.is_none() && config.trusted_proxies.is_empty() && !bound.ip().is_loopback() {
-            warnings.push(format!(
-                "{bound} is reachable from other machines without encryption, and no proxy is declared: passwords would cross the \
-                 network in the open; set `tls.certificate` and `tls.key`, or put a proxy with TLS in front and name it in \
-                 `trusted_proxies`"
-            ));
-        }
-        let reached_from_here = bound.ip().is_loopback() || bound.ip().is_unspecified();
-        let by_network = [("rates.network", config.rates.network), ("rates.site", config.rates.site)];
-        let by_network: Vec<&str> =
-            by_network.iter().filter(|(_, rate)| rate.is_some()).map(|(name, _)| *name).collect();
-        if reached_from_here && !by_network.is_empty() && config.trusted_proxies.is_empty() {
-            notes.push(format!(
-                "requests from this machine itself are not limited by network ({}): declare a proxy here in trusted_proxies",
-                by_network.join(", ")
-            ));
-        }
+        warnings.extend(remarks::in_the_open(config, tls.is_some(), bound));
         let clock = Clock::system();
         let secret = secret::token_secret(config, &url, &clock, &mut warnings)?;
-        let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
-        let audit = Audit::start(&secret, &config.audit, store.clone(), clock.clone(), metrics.audit.clone());
         let throttle = Throttle::new(&config.rates);
         let throttle = match config.rates.shared {
             true => throttle.shared_by(store.clone(), &secret, config.rates.keys),
             false => throttle,
         };
+        let base_url = config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into();
+        let plain = App::plain(clock.clone(), passwords, store.clone(), contracts, &secret);
+        let recorded = plain.metrics.audit.clone();
         let app = App {
-            clock,
-            passwords,
-            signer: Arc::new(Signer::new(&secret)),
             idempotency: Idempotency::new(&secret, config.idempotency.lifetime, config.idempotency.window),
             breached,
             names,
             proofs: Arc::new(Proofs::new(&secret, config.proof)),
             throttle,
-            audit,
-            store,
-            readiness: Readiness::default(),
-            contracts,
+            audit: Audit::start(&secret, &config.audit, store, clock, recorded),
             secrets: Arc::new(config.named_secrets()),
-            base_url: config.base_url.or_bound(if tls.is_some() { "https" } else { "http" }, bound).into(),
+            base_url,
             body_limit: config.limits.body.bytes(),
             origins: config.cors.origins.clone(),
             closed: config.closed,
             docs: config.docs,
-            tasks: TaskTracker::new(),
-            metrics,
-            steps: Steps::none(),
+            ..plain
         };
         Ok(Started { app: Arc::new(app), tls, acme, notes, warnings })
     }

@@ -2,20 +2,12 @@
 
 use super::exchange::{Answer, with};
 use super::request::Outgoing;
-use crate::app::{App, Mounted, counted};
-use crate::audit::Audit;
+use crate::app::{App, Mounted};
 use crate::clock::Clock;
 use crate::contract::Secrets;
 use crate::http::router;
-use crate::idempotency::Idempotency;
-use crate::metrics::Metrics;
-use crate::names::Names;
 use crate::password::{self, Engine, Params, Pool, PoolSettings};
-use crate::proof::{Policy, Proofs};
-use crate::steps::Steps;
-use crate::store::{DatabaseUrl, OpenError, Opening, Readiness, Store};
-use crate::throttle::Throttle;
-use crate::token::Signer;
+use crate::store::{DatabaseUrl, OpenError, Opening, Store};
 use axum::body::Body;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use http_body_util::BodyExt as _;
@@ -26,7 +18,6 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 
 /// The longest request body, as in the default configuration.
@@ -78,35 +69,14 @@ impl Inside {
         })?;
         let prefix = wanted.mounted.prefix.clone();
         let contracts = vec![wanted.mounted];
-        let metrics = Metrics::new(counted(&contracts), &passwords, wanted.clock.now());
+        let store = Store::open(&url, Opening::Serve).await?;
+        let secret = wanted.clock.random::<32>();
+        // Old backends know nothing of proofs of work, so none is asked for.
         let app = Arc::new(App {
-            passwords,
-            signer: Arc::new(Signer::new(&wanted.clock.random::<32>())),
-            // Both sides are asked the same: whatever either does about repetitions shall show.
-            idempotency: Idempotency::new(
-                b"kept no longer than the proof",
-                Duration::from_secs(3600),
-                Duration::ZERO,
-            ),
-            breached: None,
-            // Old backends know nothing of proofs, so none is asked for.
-            proofs: Arc::new(Proofs::new(b"nobody asks", Policy::nobody())),
-            names: Names::default(),
-            throttle: Throttle::none(),
-            audit: Audit::unstored(b"nobody looks anything up"),
-            store: Store::open(&url, Opening::Serve).await?,
-            readiness: Readiness::default(),
-            clock: wanted.clock,
-            contracts,
             secrets: wanted.secrets,
             base_url: wanted.base_url.into(),
             body_limit: BODY_LIMIT,
-            origins: Vec::new(),
-            closed: false,
-            docs: false,
-            tasks: TaskTracker::new(),
-            metrics,
-            steps: Steps::none(),
+            ..App::plain(wanted.clock, passwords, store, contracts, &secret)
         });
         let router =
             router(app.clone()).unwrap_or_else(|_| unreachable!("one contract collides with nothing"));

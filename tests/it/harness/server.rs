@@ -7,22 +7,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::util::MapRequestLayer;
-use vestibule::app::{App, Mounted, counted};
-use vestibule::audit::Audit;
+use vestibule::app::{App, Mounted};
 use vestibule::clock::Clock;
 use vestibule::contract::{Contract, Secrets};
 use vestibule::http::{Caller, Ending, Limits, router, serve_counted};
-use vestibule::idempotency::Idempotency;
-use vestibule::metrics::Metrics;
-use vestibule::names::Names;
 use vestibule::password::{Engine, Params, Pool, PoolSettings};
-use vestibule::proof::{Policy, Proofs};
-use vestibule::steps::Steps;
-use vestibule::store::{Readiness, Store};
-use vestibule::throttle::Throttle;
-use vestibule::token::Signer;
+use vestibule::store::Store;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -99,29 +90,10 @@ pub(crate) fn app(name: &str, contract: Contract, store: Store) -> App {
     let secrets: Secrets = secrets.into_iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
     let passwords = passwords.expect("the pool starts");
     let contracts = vec![Arc::new(Mounted { name: name.to_owned(), prefix: String::new(), contract })];
-    let metrics = Metrics::new(counted(&contracts), &passwords, clock.now());
     App {
-        clock,
-        passwords,
-        signer: Arc::new(Signer::new(b"a secret for tests that is long enough")),
-        idempotency: Idempotency::new(b"a secret for tests", Duration::from_secs(3600), Duration::ZERO),
-        breached: None,
-        proofs: Arc::new(Proofs::new(b"a secret for tests", Policy::nobody())),
-        names: Names::default(),
-        throttle: Throttle::none(),
-        audit: Audit::unstored(b"a secret for tests"),
-        store,
-        readiness: Readiness::default(),
-        contracts,
         secrets: Arc::new(secrets),
         base_url: "https://accounts.example.com".into(),
-        body_limit: 64 * 1024,
-        origins: Vec::new(),
-        closed: false,
-        docs: false,
-        tasks: TaskTracker::new(),
-        metrics,
-        steps: Steps::none(),
+        ..App::plain(clock, passwords, store, contracts, b"a secret for tests that is long enough")
     }
 }
 
