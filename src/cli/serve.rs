@@ -1,33 +1,35 @@
 //! `vestibule serve`: the server.
 
-use std::io::Write;
-use std::net::SocketAddr;
+mod announce;
+mod aside;
+mod certificate;
+mod open_files;
+mod signals;
+mod sockets;
+mod upkeep;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use axum::Router;
 use clap::Args;
-use jiff::Timestamp;
 use sd_notify::NotifyState;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
-use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::sockets::Sockets;
-use super::{Caller, Failure, ServerArgs, certificate, log, open_files, table};
+use super::{Caller, Failure, ServerArgs, log};
 use crate::acme::Acme;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::contract;
 use crate::http::{self, Drained, Ending, Entrance, Limits, Proxies, Tls};
 use crate::start::{Plan, StartError, Started};
-use crate::store::StoreError;
-use crate::user::least_uuid_v7;
+use announce::announce;
+use aside::{Aside, OPERATORS, REDIRECTED};
+use signals::{hangup, stop_on_signal, tell_manager};
+use sockets::Sockets;
+use upkeep::Upkeep;
 
 /// Run the server
 #[derive(Args, Debug)]
@@ -79,12 +81,15 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let asked = tokio::spawn(stop_on_signal(stop.clone())?);
     let renewed = Arc::new(Notify::new());
     // It ends the process of nobody, also where there is no certificate to be read again.
-    let hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
-    let fresh = tls.clone().map(|tls| certificate::keep_fresh(tls, app.clone(), renewed.clone(), hangup));
-    let fresh = fresh.map(tokio::spawn);
+    let hangup = hangup()?;
+    let mut upkeep = Upkeep::default();
+    if let Some(tls) = &tls {
+        upkeep.spawn(certificate::keep_fresh(tls.clone(), app.clone(), renewed.clone(), hangup));
+    }
     let challenges = acme.as_ref().and_then(Acme::http_challenges);
-    let ordering = acme.map(|acme| acme.keep(app.clock.clone(), app.metrics.certificate.clone(), renewed));
-    let ordering = ordering.map(tokio::spawn);
+    if let Some(acme) = acme {
+        upkeep.spawn(acme.keep(app.clock.clone(), app.metrics.certificate.clone(), renewed));
+    }
     // A reader who has closed the pipe is no reason not to serve.
     let _ = announce(&app, bound, if tls.is_some() { "https" } else { "http" });
     let report = app.passwords.report();
@@ -93,8 +98,10 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
         memory_kib = report.params.memory_kib, iterations = report.params.iterations, "password hashing is ready"
     );
     tracing::info!(%bound, database = %config.database, contracts = app.contracts.len(), "serving");
-    let purging = tokio::spawn(purge(app.clone(), config.audit.keep));
-    let tidying = app.throttle.is_shared().then(|| tokio::spawn(tidy(app.clone())));
+    upkeep.spawn(upkeep::purge(app.clone(), config.audit.keep));
+    if app.throttle.is_shared() {
+        upkeep.spawn(upkeep::tidy(app.clone()));
+    }
     tell_manager(NotifyState::Ready);
     let limits = limits(&config.limits);
     let admin =
@@ -107,121 +114,36 @@ async fn serve(config: &Config, plan: Plan<'_>, mut sockets: Sockets) -> anyhow:
     let drained =
         http::serve_counted(listener, router, entrance(config, limits, tls), ending, &connections).await;
     let asked = asked.await.context("waiting for a signal")?;
-    let left = config.shutdown_grace.saturating_sub(asked.elapsed());
-    app.tasks.close();
-    let finished = tokio::time::timeout(left, app.tasks.wait()).await.is_ok();
-    for task in [fresh, tidying, ordering].into_iter().flatten() {
-        task.abort();
-    }
+    let finished = finish(&app, config.shutdown_grace, asked, upkeep).await;
     for serving in [redirect, admin].into_iter().flatten() {
         serving.end().await;
     }
-    purging.abort();
-    let left = config.shutdown_grace.saturating_sub(asked.elapsed());
+    close(&app, config.shutdown_grace, asked).await;
+    let Drained { finished: connections, cut } = drained;
+    tracing::info!(connections, cut, registrations_finished = finished, "stopped");
+    Ok(())
+}
+
+/// Waits for the sign-ups under way, and ends what goes on beside them. Whether all were finished within the grace.
+async fn finish(app: &App, grace: Duration, asked: Instant, upkeep: Upkeep) -> bool {
+    app.tasks.close();
+    let finished = tokio::time::timeout(grace.saturating_sub(asked.elapsed()), app.tasks.wait()).await;
+    upkeep.end();
+    finished.is_ok()
+}
+
+/// Closes what the sign-ups needed.
+async fn close(app: &App, grace: Duration, asked: Instant) {
+    let left = grace.saturating_sub(asked.elapsed());
     if !app.audit.close(left.max(LAST_WORDS)).await {
         tracing::warn!("not all attempts could be recorded before the end");
     }
     app.store.clone().close().await;
     app.passwords.close();
-    tracing::info!(
-        connections = drained.finished,
-        cut = drained.cut,
-        registrations_finished = finished,
-        "stopped"
-    );
-    Ok(())
 }
 
 /// How long the record of attempts may take for its last rows when the grace is over.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Removes what has expired, now and then. Nothing depends on it but the size of the database. Not at once: many a machine starts
-/// with a wrong clock, and would find everything expired.
-async fn purge(app: Arc<App>, keep: Duration) {
-    const FIRST: Duration = Duration::from_secs(60);
-    const PAUSE: Duration = Duration::from_secs(600);
-    tokio::time::sleep(FIRST).await;
-    loop {
-        let now = app.clock.now();
-        let oldest = least_uuid_v7(now.checked_sub(keep).unwrap_or(Timestamp::UNIX_EPOCH));
-        let purged = async { Ok(app.store.purge(now).await? + app.store.purge_attempts(oldest).await?) };
-        match purged.await {
-            // More may be left.
-            Ok(1..) => {}
-            Ok(0) => tokio::time::sleep(PAUSE).await,
-            // The server is stopping.
-            Err(StoreError::Closed) => return,
-            Err::<_, StoreError>(error) => {
-                tracing::warn!(%error, "expired idempotency keys and attempts cannot be removed");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Keeps what the processes share of rate limits small.
-async fn tidy(app: Arc<App>) {
-    const PAUSE: Duration = Duration::from_secs(5);
-    loop {
-        match app.throttle.tidy().await {
-            Ok(()) => {}
-            Err(StoreError::Closed) => return,
-            Err(error) => tracing::warn!(%error, "expired rate limits cannot be removed"),
-        }
-        tokio::time::sleep(PAUSE).await;
-    }
-}
-
-/// How many may ask at once beside the main listener: monitoring and a curious person; and browsers, which are sent away
-/// at once.
-const OPERATORS: usize = 64;
-const REDIRECTED: usize = 1024;
-
-/// A listener beside the main one: for operators, or for those who come without TLS. It outlives the main one, so that
-/// the end of the server can be watched too.
-struct Aside {
-    listener: TcpListener,
-    lent: bool,
-}
-
-struct Serving {
-    stop: CancellationToken,
-    task: JoinHandle<Drained>,
-}
-
-impl Aside {
-    fn on((listener, lent): (TcpListener, bool)) -> Aside {
-        Aside { listener, lent }
-    }
-
-    fn serve(self, what: &str, router: Router, limits: Limits, connections: usize) -> Serving {
-        if let Ok(bound) = self.listener.local_addr() {
-            tracing::info!(%bound, "{what}");
-        }
-        let stop = CancellationToken::new();
-        let limits = Limits { connections, ..limits };
-        let ending = Ending { shutdown: stop.clone(), grace: Duration::ZERO, lent: self.lent };
-        let serving = async move {
-            http::serve_counted(
-                self.listener,
-                router,
-                limits,
-                ending,
-                &crate::metrics::Connections::default(),
-            )
-            .await
-        };
-        Serving { stop, task: tokio::spawn(serving) }
-    }
-}
-
-impl Serving {
-    async fn end(self) {
-        self.stop.cancel();
-        // A panic in it has been printed, and it holds nothing that must be saved.
-        let _ = self.task.await;
-    }
-}
 
 fn refused(error: StartError) -> anyhow::Error {
     match error {
@@ -249,80 +171,5 @@ fn limits(limits: &config::Limits) -> Limits {
         body_timeout: limits.body_timeout,
         idle_timeout: limits.idle_timeout,
         write_timeout: limits.write_timeout,
-    }
-}
-
-/// Tells systemd, where it has started us (sd_notify(3)).
-fn tell_manager(state: NotifyState) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd cannot be told how we are");
-    }
-}
-
-/// Resolves when SIGTERM or SIGINT arrives, to that moment, and cancels `stop`. From the call on neither ends the
-/// process by itself, and further ones change nothing.
-fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<impl Future<Output = Instant>> {
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    Ok(async move {
-        let name = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
-        };
-        tracing::info!("{name}: finishing what was accepted");
-        tell_manager(NotifyState::Stopping);
-        stop.cancel();
-        Instant::now()
-    })
-}
-
-/// All contracts fill one table of users, so each example registers somebody else. The names are as long as the one
-/// in the examples, whose length may be what a contract asks for.
-const PEOPLE: [&str; 24] = [
-    "jane", "ruth", "anna", "emma", "nina", "vera", "olga", "rosa", "lucy", "mary", "irma", "cora", "elsa",
-    "hana", "joan", "kira", "lena", "maya", "noor", "sara", "tara", "yuki", "zora", "edda",
-];
-
-/// A command for another person than Jane. Its first line is left alone: there is nothing but the address.
-fn as_person(command: &str, person: &str) -> String {
-    let Some((address, rest)) = command.split_once('\n') else { return command.to_owned() };
-    let capital = person[..1].to_uppercase() + &person[1..];
-    format!("{address}\n{}", rest.replace("jane", person).replace("Jane", &capital))
-}
-
-/// Prints what is served: a table, and for each contract a line that works when pasted.
-fn announce(app: &App, bound: SocketAddr, scheme: &str) -> anyhow::Result<()> {
-    let mut table = table(["METHOD", "PATH", "CONTRACT"]);
-    for mounted in &app.contracts {
-        let title = match mounted.contract.title.as_str() {
-            "" => mounted.name.clone(),
-            title => format!("{} ({title})", mounted.name),
-        };
-        table.add_row(["POST".to_owned(), mounted.path_and_query(), title]);
-    }
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "Vestibule serves on {scheme}://{bound}\n\n{}\n\nTry it:", table.trim_fmt())?;
-    for (mounted, person) in app.contracts.iter().zip(PEOPLE.iter().cycle()) {
-        let command = contract::curl(&mounted.contract, &app.base_url, &mounted.path());
-        writeln!(out, "  {}", as_person(&command, person).replace('\n', "\n  "))?;
-    }
-    writeln!(out)?;
-    out.flush()?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_example_is_about_somebody_else_of_the_same_length() {
-        let command = "curl 'http://jane.example/'\n -d '{\"name\":\"Jane\",\"email\":\"jane@example.com\"}'";
-        let other = "curl 'http://jane.example/'\n -d '{\"name\":\"Ruth\",\"email\":\"ruth@example.com\"}'";
-        assert_eq!(as_person(command, "ruth"), other);
-        let mut people = PEOPLE.to_vec();
-        people.sort_unstable();
-        people.dedup();
-        assert!(people.len() == PEOPLE.len() && people.iter().all(|name| name.len() == "jane".len()));
     }
 }

@@ -1,5 +1,7 @@
 //! `vestibule user`: look at the accounts.
 
+mod look_alikes;
+
 use std::io::{IsTerminal, Read, Write};
 use std::process::ExitCode;
 
@@ -8,7 +10,6 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::look_alikes::{self, LookAlikesArgs};
 use super::store::with_store;
 use super::{Caller, Failure, StoreArgs, table};
 use crate::clock::Clock;
@@ -18,6 +19,7 @@ use crate::store::{Store, Who};
 use crate::terminal::{json_line, json_lines, printable};
 use crate::user::{Email, Key, Password, User, Username};
 use crate::verify::{self, Verified};
+use look_alikes::LookAlikesArgs;
 
 /// Look at the accounts
 #[derive(Args, Debug)]

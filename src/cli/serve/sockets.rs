@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::Failure;
+use crate::cli::Failure;
 use crate::http::BACKLOG;
 
 /// The sockets that were handed over (sd_listen_fds(3)), in the order of the unit: the main one, then the one of

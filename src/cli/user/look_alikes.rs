@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use super::store::with_store;
-use super::{Caller, Failure, StoreArgs};
+use crate::cli::store::with_store;
+use crate::cli::{Caller, Failure, StoreArgs};
 use crate::names::claims;
 use crate::store::Store;
 use crate::terminal::printable;
