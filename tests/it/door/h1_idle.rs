@@ -5,8 +5,10 @@
 
 use std::time::{Duration, Instant};
 
+use http::Method;
 use tokio::net::TcpStream;
 
+use super::http2;
 use super::tls::serving;
 use crate::harness::client::{Client, get};
 use crate::harness::database::Database;
@@ -90,12 +92,18 @@ async fn h1_idle_slow_clients_hold_nobody_up() {
 async fn h1_idle_encrypted_connections_are_measured() {
     const FEWER: usize = 2000;
     let pair = Pair::new();
-    for (protocol, asks) in [("http/1.1", false), ("http/1.1", true), ("h2", false)] {
+    for (protocol, asks) in [("http/1.1", false), ("http/1.1", true), ("h2", false), ("h2", true)] {
         let server = serving(&Database::sqlite(), &pair).with(&ROOM).start();
-        let connect = || async { pair.connect(server.address, &[protocol]).await.expect("a handshake") };
-        let mut idle = vec![Client::over(connect().await)];
+        let connect = async || pair.connect(server.address, &[protocol]).await.expect("a handshake");
+        let (mut idle, mut idle2) = (vec![Client::over(connect().await)], Vec::new());
         let before = server.resident_kib();
         for _ in 0..FEWER {
+            if protocol == "h2" && asks {
+                let connection = http2::connect(&server, &pair).await;
+                assert_eq!(connection.status(Method::GET, "/healthz", "").await, 200);
+                idle2.push(connection);
+                continue;
+            }
             let mut client = Client::over(connect().await);
             if asks {
                 assert_eq!(client.ask(&get("/healthz")).await.status, 200);

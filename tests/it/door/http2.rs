@@ -52,7 +52,7 @@ impl Connection {
         Ok((head.status, head.headers, String::from_utf8(text).expect("UTF-8")))
     }
 
-    async fn status(&self, method: Method, path: &str, body: &str) -> u16 {
+    pub(super) async fn status(&self, method: Method, path: &str, body: &str) -> u16 {
         self.ask(method, path, body).await.expect("an answer").0.as_u16()
     }
 
