@@ -76,6 +76,7 @@ impl<'l> Plan<'l> {
         let (config, mut warnings) = (&loaded.config, check.warnings);
         let user = rustix::process::geteuid().as_raw();
         warnings.extend(secret_files::warnings(loaded, &url, acme.as_ref(), user));
+        warnings.extend(remarks::on_the_command_line(loaded));
         Ok(Plan { config, contracts, params, peppers, url, breached, names, tls, acme, warnings })
     }
 

@@ -1,7 +1,7 @@
 //! What the start-up log says of a configuration that is good, and still worth a look.
 
 use crate::app::Mounted;
-use crate::config::Config;
+use crate::config::{Config, Loaded, Origin};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -40,6 +40,17 @@ fn concessions(contracts: &[Arc<Mounted>]) -> Vec<String> {
         }
     }
     out
+}
+
+/// The warning that the database's password can be read by others.
+pub(super) fn on_the_command_line(loaded: &Loaded) -> Option<String> {
+    let database = &loaded.config.database;
+    let has_password = database.to_string() != database.expose();
+    let Some(Origin::Flag(flag)) = loaded.origin("database").filter(|_| has_password) else { return None };
+    Some(format!(
+        "{flag} holds a password, and all users of this machine can read command lines: give it in VESTIBULE_DATABASE, or in a \
+         configuration file with mode 0600"
+    ))
 }
 
 /// The warning that passwords would cross a network in the open.

@@ -43,11 +43,13 @@ const STATE: Sql = "
 
 const SCHEMA_NUMBER: Sql = "SELECT coalesce(max(version), 0) FROM vestibule_migrations";
 
+const HISTORY: Sql = "SELECT version, checksum FROM vestibule_migrations ORDER BY version";
+
 const DURABILITY: Sql = "
     SELECT current_setting('fsync'), current_setting('synchronous_commit'),
         CASE WHEN current_setting('statement_timeout') = '0' OR current_setting('lock_timeout') = '0' THEN 'off' ELSE 'on' END";
 
-pub(super) const STATEMENTS: &[Sql] = &[STATE, SCHEMA_NUMBER, DURABILITY];
+pub(super) const STATEMENTS: &[Sql] = &[STATE, SCHEMA_NUMBER, HISTORY, DURABILITY];
 
 /// A migration may take its time.
 const PATIENCE: &str = "SET statement_timeout = 0";
@@ -146,26 +148,35 @@ async fn check_schema(mut client: Client, database: &str, opening: Opening) -> R
     if found > known {
         return Err(OpenError::Newer { database: database.to_owned(), found, known });
     }
+    if found == known && is_complete(&client).await.map_err(refused)? {
+        return Ok(false);
+    }
     match opening {
-        Opening::Inspect if found < known => {
-            Err(OpenError::Older { database: database.to_owned(), found, known })
-        }
-        Opening::Inspect => Ok(false),
+        Opening::Inspect if found == known => Ok(false),
+        Opening::Inspect => Err(OpenError::Older { database: database.to_owned(), found, known }),
         Opening::Serve => {
-            if found < known {
-                client.batch_execute(PATIENCE).await.map_err(refused)?;
-            }
+            client.batch_execute(PATIENCE).await.map_err(refused)?;
             let migrated = migrate(&mut client).await;
-            if found < known {
-                // Behind a pooler the session may be somebody else's next. Who does not get it back has not lost it.
-                let _ = client.batch_execute("RESET statement_timeout").await;
-            }
+            // Behind a pooler the session may be somebody else's next. Who does not get it back has not lost it.
+            let _ = client.batch_execute("RESET statement_timeout").await;
             // Its session may have lost the time limit, so it does not go back to the pool.
             discard(client);
             migrated.map_err(|error| unmigrated(database, &error))?;
             Ok(found == 0)
         }
     }
+}
+
+/// Whether all migrations were applied, and as they are here. Then nothing more is asked of the database, and a role can serve that
+/// may not change tables.
+async fn is_complete(client: &Client) -> Result<bool, tokio_postgres::Error> {
+    let rows = client.query_typed(HISTORY, &[]).await?;
+    let applied = rows.iter().map(|row| (row.get::<_, i32>(0), row.get::<_, String>(1)));
+    let runner = migrations::postgres();
+    let known = runner.get_migrations().iter();
+    let mut known: Vec<(i32, String)> = known.map(|m| (m.version(), m.checksum().to_string())).collect();
+    known.sort_unstable();
+    Ok(applied.eq(known))
 }
 
 /// Applies the pending migrations; a failure can mean that another instance was faster, hence the repetitions.

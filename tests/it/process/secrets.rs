@@ -385,3 +385,20 @@ async fn what_a_contract_reveals_is_in_the_reply_alone() {
         assert!(warned, "nobody was warned: {words}\n{log}");
     }
 }
+
+/// Who else is on this machine can read command lines, but not the environment.
+#[tokio::test]
+async fn a_password_on_the_command_line_is_warned_about() {
+    let database = Database::postgres().await;
+    let url = database.url().replacen('@', ":s3cret@", 1);
+    let warned = |server: Server| {
+        let log = server.stop().0.err;
+        assert!(!log.contains("s3cret"), "{log}");
+        log.contains("--database holds a password")
+    };
+    let serve = || Vestibule::new(&["serve", "--listen", "127.0.0.1:0"]);
+    assert!(warned(serve().with(&["--database", &url]).start()));
+    assert!(!warned(serve().env("VESTIBULE_DATABASE", &url).start()));
+    assert!(!warned(Vestibule::serve(&database).start()));
+    database.remove().await;
+}

@@ -2,9 +2,10 @@
 
 use std::convert::Infallible;
 
-use vestibule::store::{DatabaseUrl, OpenError, Opening, RegisterError, Store, StoreError, Who};
+use vestibule::store::{DatabaseUrl, OpenError, Opening, RegisterError, Store, StoreError, Taken, Who};
 
-use super::accounts::{account, all_at_once, key, register};
+use super::accounts::{account, all_at_once, at, key, register};
+use super::limits::hourly;
 use crate::harness::postgres::{Database, execute, number};
 
 async fn open(url: &str) -> Result<Store, OpenError> {
@@ -34,6 +35,43 @@ async fn a_server_that_is_not_there_is_one_clear_line() {
     let url = format!("{}_absent", database.url);
     let line = open(&url).await.unwrap_err().to_string();
     assert!(line.contains("does not exist"), "{line}");
+    database.drop().await;
+}
+
+/// The rights that docs/operations.md names, and no others.
+#[tokio::test]
+async fn a_role_that_may_not_change_tables_serves() {
+    let database = Database::create().await;
+    open(&database.url).await.expect("the owner makes the tables").close().await;
+    let role = format!("serving_{}", database.url.rsplit('/').next().expect("a name"));
+    let (start, host) = database.url.split_once('@').expect("a user");
+    let url = format!("{}//{role}@{host}", start.split_once("//").expect("a scheme").0);
+    execute(&database.url, &format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;"))
+        .await;
+    execute(
+        &database.url,
+        &include_str!("../../../docs/serving-role.sql").replace("TO vestibule;", &format!("TO {role};")),
+    )
+    .await;
+    let store = open(&url).await.expect("it may look at all that it needs");
+    assert_eq!(register(&store, account("a@example.com")).await.expect("an account"), 1);
+    let now = at("2026-12-04T09:30:00Z");
+    store.purge(now).await.expect("it may forget repetitions and proofs");
+    assert_eq!(store.take(vec![hourly(1, 1)], true).await.expect("it may count"), Taken::All);
+    store.purge_limits().await.expect("and forget that");
+    store.purge_attempts(vestibule::user::least_uuid_v7(now)).await.expect("and attempts");
+    assert!(store.find(&Who::Key(key("email", "a@example.com"))).await.expect("it may read").is_some());
+    store.close().await;
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.expect("a session");
+    tokio::spawn(connection);
+    for forbidden in
+        ["CREATE TABLE more ()", "DROP TABLE users", "ALTER TABLE users ADD more int", "DELETE FROM events"]
+    {
+        let error = client.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(error.code().map(|code| code.code()), Some("42501"), "{forbidden}");
+    }
+    drop(client);
+    execute(&database.url, &format!("DROP OWNED BY {role}; DROP ROLE {role};")).await;
     database.drop().await;
 }
 
