@@ -15,11 +15,21 @@ use super::write;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(super) struct Page {
     language: Language,
-    /// Whether an element was opened in which scripts and the like are read otherwise.
-    foreign: bool,
-    /// Whether we are in a `<noscript>`, which is markup to some and text to others.
-    noscript: bool,
+    around: Around,
     position: Position,
+}
+
+/// What was opened of the elements in which others are read otherwise than outside of them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Default)]
+struct Around {
+    svg: u8,
+    math: u8,
+    /// Of what is HTML inside of those two, the end is not followed.
+    both: bool,
+    /// Markup to some, and text to those who run scripts.
+    noscript: bool,
+    /// Some leave out most of what is in it.
+    select: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -102,8 +112,9 @@ const OBEYED: [&[u8]; 11] = [
 const ORDERS: [&[u8]; 6] = [b"style", b"srcdoc", b"srcset", b"imagesrcse", b"ping", b"http-equiv"];
 const LINKS: [&[u8]; 9] =
     [b"href", b"src", b"action", b"formaction", b"data", b"poster", b"background", b"manifest", b"codebase"];
-/// Elements in which others are read otherwise than outside of them.
-const FOREIGN: [&[u8]; 3] = [b"svg", b"math", b"select"];
+/// Elements of SVG and MathML whose content is HTML, to the tenth letter.
+const INSIDE: [&[u8]; 9] =
+    [b"foreignobj", b"desc", b"title", b"annotation", b"mi", b"mo", b"mn", b"ms", b"mtext"];
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 12)
@@ -148,16 +159,51 @@ impl Comment {
     }
 }
 
+impl Around {
+    /// A start tag of HTML; whether it ends with `/>`, which means something in SVG and MathML alone.
+    fn open(&mut self, element: Word, closed: bool) -> Position {
+        let name = element.text();
+        let foreign = self.svg > 0 || self.math > 0 || self.both;
+        self.both |= foreign && INSIDE.contains(&name);
+        match name {
+            b"svg" if !closed => self.svg = self.svg.saturating_add(1),
+            b"math" if !closed => self.math = self.math.saturating_add(1),
+            b"noscript" => self.noscript = true,
+            b"select" => self.select = true,
+            b"title" if foreign => {}
+            name if RAW.contains(&name) => {
+                let taken_by_all = !self.select || matches!(name, b"script" | b"textarea");
+                return match !foreign && !self.noscript && taken_by_all {
+                    true => Position::Raw(element, 0),
+                    false => Position::Unclear,
+                };
+            }
+            _ => {}
+        }
+        Position::Text
+    }
+
+    fn close(&mut self, element: Word) {
+        match element.text() {
+            b"svg" => self.svg = self.svg.saturating_sub(1),
+            b"math" => self.math = self.math.saturating_sub(1),
+            b"noscript" => self.noscript = false,
+            b"select" => self.select = false,
+            _ => {}
+        }
+    }
+}
+
 impl Page {
     /// Before the first byte of an HTML page.
     pub(super) fn html() -> Page {
-        Page { language: Language::Html, foreign: false, noscript: false, position: Position::Text }
+        Page { language: Language::Html, around: Around::default(), position: Position::Text }
     }
 
     /// Before the first byte of this XML document. Browsers show one as a page where it names the namespace of XHTML or SVG.
     pub(super) fn xml(source: &str) -> Page {
         let language = if source.contains("w3.org/") { Language::Page } else { Language::Data };
-        Page { language, foreign: false, noscript: false, position: Position::Text }
+        Page { language, around: Around::default(), position: Position::Text }
     }
 
     /// The `>` of a start tag.
@@ -168,13 +214,7 @@ impl Page {
             // It is markup to XML, and a script all the same.
             Language::Page if RAW[..2].contains(&name) && !closed => Position::Unclear,
             Language::Page => Position::Text,
-            Language::Html if RAW.contains(&name) && (self.foreign || self.noscript) => Position::Unclear,
-            Language::Html if RAW.contains(&name) => Position::Raw(element, 0),
-            Language::Html => {
-                self.foreign |= FOREIGN.contains(&name);
-                self.noscript |= name == b"noscript";
-                Position::Text
-            }
+            Language::Html => self.around.open(element, closed),
         }
     }
 
@@ -233,15 +273,11 @@ impl Page {
                 _ if byte.is_ascii_alphabetic() || !html => Position::EndName(Word::default().with(byte)),
                 _ => Position::Declaration,
             },
-            Position::EndName(word) => {
-                let ends = matches!(byte, b'>' | b'/') || is_space(byte);
-                self.noscript &= !(ends && word.text() == b"noscript");
-                match byte {
-                    b'>' => Position::Text,
-                    _ if ends => Position::Tag(Word::default(), false),
-                    _ => Position::EndName(word.with(byte)),
-                }
+            Position::EndName(word) if byte == b'>' || byte == b'/' || is_space(byte) => {
+                self.around.close(word);
+                if byte == b'>' { Position::Text } else { Position::Tag(Word::default(), false) }
             }
+            Position::EndName(word) => Position::EndName(word.with(byte)),
             Position::Name(word) => self.name(word, byte),
             Position::Tag(element, slash) => self.tag(element, slash, byte),
             Position::Attribute(element, name) => match byte {
@@ -275,6 +311,8 @@ impl Page {
                 _ => self.position,
             },
             Position::Raw(element, seen) => Page::raw(element, seen, byte),
+            // An end tag in it ends the element for some.
+            Position::Bang(_) if self.around.noscript => Position::Unclear,
             Position::Bang(hyphens) => match (byte, hyphens) {
                 (b'-', 0) => Position::Bang(1),
                 (b'-', _) => Position::Comment(Comment::Empty),

@@ -35,7 +35,9 @@ fn values_stand_in_text_and_quoted_attributes() {
         "<SCRIPT>if (a < b) { '</scrip' }</Script>§",
         "<scripts>§<noscript>§</noscript>",
         "<meta name='x'>§</p ='>§",
-        "<svg><path d='M0 0'/></svg>§",
+        "<svg><title>§</title><path d='M0 0'/></svg>§",
+        "<svg><path d='M0 0'/></svg><svg/>§<textarea>§</textarea><script></script>§",
+        "<select><option value='§' selected>§</option></select><textarea>§</textarea>§",
     ] {
         read(Page::html(), page).unwrap_or_else(|fault| panic!("{page}: {fault}"));
     }
@@ -102,7 +104,11 @@ fn values_stand_nowhere_else() {
         ("<a title='<'>§", "different ways"),
         ("<svg><style></style>§", "different ways"),
         ("<svg><![CDATA[>§", "different ways"),
-        ("<select><script></script>§", "different ways"),
+        ("<svg><svg></svg><script></script>§", "different ways"),
+        ("<svg></math><style></style>§", "different ways"),
+        ("<svg><foreignObject><div></svg></div></foreignObject><style></style>§", "different ways"),
+        ("<select><style></style>§", "different ways"),
+        ("<noscript><style></style></noscript>§", "different ways"),
     ] {
         let found = read(Page::html(), page).expect_err(page);
         assert!(found.contains(fault), "{page}: {found}");
@@ -149,7 +155,7 @@ fn a_text_that_the_template_writes_is_escaped_like_others() {
 }
 
 /// Pieces of pages of which most pages with surprises are made.
-const PIECES: [&str; 72] = [
+const PIECES: [&str; 82] = [
     "§",
     "§",
     "§",
@@ -217,6 +223,16 @@ const PIECES: [&str; 72] = [
     "<svg>",
     "</svg>",
     "<math>",
+    "</math>",
+    "<svg/>",
+    "<foreignObject>",
+    "</foreignObject>",
+    "<div>",
+    "</div>",
+    "<desc>",
+    "<mi>",
+    "<table>",
+    "<td>",
     "<select>",
     "</select>",
     "<iframe src='",
