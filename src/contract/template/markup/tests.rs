@@ -1,6 +1,7 @@
 //! What is let through, what is refused; and a browser's parser as a second opinion.
 
 use super::*;
+use crate::contract::template::fuzz::Random;
 use crate::contract::template::write::escaped;
 use html5ever::tendril::TendrilSink as _;
 use html5ever::tree_builder::TreeBuilderOpts;
@@ -261,17 +262,6 @@ const VALUES: [&str; 14] = [
 /// A value of which nobody expects anything.
 const PLAIN: &str = "v";
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % n as u64).expect("below n")
-    }
-}
-
 /// All that a browser makes of a page but texts: its elements with their attributes, the hosts of links, what is obeyed.
 fn seen(page: &str, scripts: bool) -> Vec<String> {
     let tree_builder = TreeBuilderOpts { scripting_enabled: scripts, ..TreeBuilderOpts::default() };
@@ -337,7 +327,7 @@ fn filled(template: &str, mut value: impl FnMut() -> &'static str) -> String {
 }
 
 /// Adds random pieces, but for those that are refused.
-fn grown(dice: &mut Dice) -> String {
+fn grown(dice: &mut Random) -> String {
     let mut template = String::new();
     let mut page = Page::html();
     for _ in 0..8 + dice.below(24) {
@@ -358,7 +348,7 @@ fn grown(dice: &mut Dice) -> String {
 /// Random pages: whatever is let through, no value changes anything but texts, as html5ever and the crate `url` read it.
 #[test]
 fn what_is_let_through_is_text_to_a_browser() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Random(0x9e37_79b9_7f4a_7c15);
     for _ in 0..10_000 {
         let template = grown(&mut dice);
         assert_eq!(read(Page::html(), &template), Ok(()), "{template:?}");
