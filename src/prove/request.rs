@@ -135,7 +135,9 @@ pub(super) fn compose(
         put(&mut body, &[Step::Key((*name).to_owned())], value.clone());
     }
     let (content_type, body) = wire::write(media, &body, BOUNDARY);
-    headers.extend(HeaderValue::from_str(&content_type).ok().map(|value| (CONTENT_TYPE, value)));
+    if let Ok(value) = HeaderValue::from_str(&content_type) {
+        headers.entry(CONTENT_TYPE).or_insert(value);
+    }
     let cookies = HeaderValue::from_str(&cookies.join("; ")).ok().filter(|line| !line.is_empty());
     headers.extend(cookies.map(|line| (COOKIE, line)));
     let query = query.finish();

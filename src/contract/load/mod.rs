@@ -86,7 +86,8 @@ fn operation(source: &mut Source<'_>, table: &Table) -> Option<Operation> {
     let tokens = tokens::tokens(source, table, &fields, reveal);
     let names = table.table("tokens").map(|t| t.entries).unwrap_or_default();
     let names = names.into_iter().map(|entry| entry.key).collect();
-    let context = replies::Context { fields: &fields, tokens: names, reveal };
+    let context =
+        replies::Context { fields: &fields, tokens: names, reveal, ends_in_slash: path.ends_with('/') };
     let replies = replies::replies(source, table, &context);
     if table.item("path").is_none() {
         source.error("`path` is missing", head, "[register] needs a path, such as path = \"/users\"");

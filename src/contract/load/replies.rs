@@ -5,7 +5,7 @@ use super::source::{Entry, Held, Item, Source, Table, Text};
 use super::vocabulary;
 use crate::contract::language;
 use crate::contract::reply::Sees;
-use crate::contract::template::{Format, Names, Template};
+use crate::contract::template::{Expr, Format, Names, Template};
 use crate::contract::{Field, Outcome, ReplyTemplate, Reveal};
 use crate::spelling::nearest;
 use std::collections::BTreeMap;
@@ -17,6 +17,8 @@ pub(super) struct Context<'c> {
     /// Also of those that could not be read: one mistake is told once.
     pub(super) tokens: Vec<String>,
     pub(super) reveal: Reveal,
+    /// Whether the contract's path does.
+    pub(super) ends_in_slash: bool,
 }
 
 /// RFC 9457, for outcomes without a shape of their own.
@@ -45,6 +47,7 @@ pub(super) fn replies(
         created: vocabulary::created(context.fields, &context.tokens, context.reveal),
         refused: vocabulary::refused(context.fields),
         compiled: BTreeMap::new(),
+        ends_in_slash: context.ends_in_slash,
     };
     all.filter_map(|outcome| builder.reply(source, outcome)).collect()
 }
@@ -99,6 +102,7 @@ struct Builder<'t> {
     refused: Names,
     /// Templates by where they stand and for whom: a shape shared by many outcomes is read once.
     compiled: BTreeMap<(usize, bool, u8), Option<Arc<Template>>>,
+    ends_in_slash: bool,
 }
 
 impl<'t> Builder<'t> {
@@ -178,8 +182,29 @@ impl<'t> Builder<'t> {
         }
         let names = if created { &self.created } else { &self.refused };
         let compiled = template(source, text, format, names, "this body").map(Arc::new);
+        compiled.iter().for_each(|template| self.links(source, template, format));
         self.compiled.insert(key, compiled.clone());
         compiled
+    }
+
+    /// What the proof takes for granted of links: that `request.path` ends in the name of something, and that `request.base_url`
+    /// is seen by it.
+    fn links(&self, source: &mut Source<'_>, template: &Template, format: Format) {
+        let in_links = matches!(format, Format::Html | Format::Xml | Format::Location);
+        if in_links && self.ends_in_slash && template.mentions(&["request", "path"]) {
+            let label = "this contract's path ends in a slash, and with another one behind it the rest would be a host";
+            source
+                .error("`request.path` cannot stand in a link here", template.origin(), label)
+                .help("write the path itself");
+        }
+        const BASE: &[&str] = &["request", "base_url"];
+        let hidden = |expr: &&Expr| expr.mentions(BASE) && expr.source.trim() != BASE.join(".");
+        if format == Format::Location && template.expressions().iter().any(hidden) {
+            let label = "what stands behind it must not change its host";
+            source
+                .error("`request.base_url` stands alone in its tag", template.origin(), label)
+                .help("write {{ request.base_url }}/ and the rest behind it");
+        }
     }
 
     /// The headers' templates, and the content type among them.

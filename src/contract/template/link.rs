@@ -78,6 +78,11 @@ impl Grammar for Location {
             Link::Scheme | Link::Slashes | Link::Host => {
                 Err("a value here can lead to another host: write a '/' before it")
             }
+            // It may be a host, or the beginning of one.
+            Link::Begun(word) if word == Word::default() => {
+                self.0 = Link::Host;
+                Ok(())
+            }
             _ => {
                 self.0 = Link::Path;
                 Ok(())
@@ -137,7 +142,7 @@ mod tests {
         for text in ["§", "/§", "/users/§", "https://a.example/§", "§/§", "users?id=§", "app:x/§"] {
             read(text).unwrap_or_else(|fault| panic!("{text}: {fault}"));
         }
-        for text in ["https://a.example§", "https://§", "//§/", "//a§", "https:§"] {
+        for text in ["https://a.example§", "https://§", "//§/", "//a§", "https:§", "§§", "§a§"] {
             read(text).expect_err(text);
         }
     }

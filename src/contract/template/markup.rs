@@ -24,8 +24,10 @@ pub(super) struct Page {
 struct Around {
     svg: u8,
     math: u8,
-    /// Of what is HTML inside of those two, the end is not followed.
-    both: bool,
+    /// Where they end is not followed any more: HTML was opened inside of them.
+    lost: bool,
+    /// A `<title>` inside of them, which is markup there.
+    title: bool,
     /// Markup to some, and text to those who run scripts.
     noscript: bool,
     /// Some leave out most of what is in it.
@@ -35,7 +37,7 @@ struct Around {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Language {
     Html,
-    /// XHTML or SVG: names mean what they mean in HTML.
+    /// XHTML, SVG or MathML: names mean what they mean in HTML.
     Page,
     /// XML in which no name means anything.
     Data,
@@ -62,8 +64,8 @@ enum Position {
     Equals(Word, Word),
     Quoted(Word, u8, Holds),
     Bare(Word),
-    /// Inside an element that only its own end tag ends, of which so many bytes were read.
-    Raw(Word, u8),
+    /// Inside an element that only its own end tag ends.
+    Raw(Word, Inside, Seen),
     /// After `<!`, and so many hyphens.
     Bang(u8),
     /// `<!doctype ..>`, and in HTML whatever else is no tag.
@@ -73,8 +75,29 @@ enum Position {
     Comment(Comment),
     /// In `<![CDATA[`, of which so many bytes were read; what is in it ends with `]]>`, of which so many were read.
     Cdata(u8, u8),
-    /// Readers differ about what this is.
-    Unclear,
+    /// Readers differ about what this is, because of this before it.
+    Unclear(Fault),
+}
+
+/// What such an element may hold.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Inside {
+    Code,
+    /// A script in which `<!--` was read: behind another `<script` its end tag does not end it.
+    Comment,
+    /// Text. Where the element is not taken for what it is, a tag in it would be one.
+    Text,
+    /// The same, of code.
+    Nothing,
+}
+
+/// What was read in it last.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Seen {
+    /// So many bytes of its end tag.
+    End(u8),
+    /// `<!`, and a hyphen.
+    Bang(bool),
 }
 
 /// How much of the end of a comment was read.
@@ -113,8 +136,12 @@ const ORDERS: [&[u8]; 6] = [b"style", b"srcdoc", b"srcset", b"imagesrcse", b"pin
 const LINKS: [&[u8]; 9] =
     [b"href", b"src", b"action", b"formaction", b"data", b"poster", b"background", b"manifest", b"codebase"];
 /// Elements of SVG and MathML whose content is HTML, to the tenth letter.
-const INSIDE: [&[u8]; 9] =
-    [b"foreignobj", b"desc", b"title", b"annotation", b"mi", b"mo", b"mn", b"ms", b"mtext"];
+const INSIDE: [&[u8]; 8] = [b"foreignobj", b"desc", b"annotation", b"mi", b"mo", b"mn", b"ms", b"mtext"];
+/// Elements that some tags are dropped in.
+const DROPPING: [&[u8]; 2] = [b"frameset", b"template"];
+
+/// XHTML, SVG and MathML.
+const NAMESPACES: [&str; 3] = ["w3.org/1999/xhtml", "w3.org/2000/svg", "w3.org/1998/Math"];
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 12)
@@ -163,24 +190,34 @@ impl Around {
     /// A start tag of HTML; whether it ends with `/>`, which means something in SVG and MathML alone.
     fn open(&mut self, element: Word, closed: bool) -> Position {
         let name = element.text();
-        let foreign = self.svg > 0 || self.math > 0 || self.both;
-        self.both |= foreign && INSIDE.contains(&name);
+        let foreign = self.is_foreign();
+        self.lost |= foreign && INSIDE.contains(&name) || self.title || DROPPING.contains(&name);
         match name {
             b"svg" if !closed => self.svg = self.svg.saturating_add(1),
             b"math" if !closed => self.math = self.math.saturating_add(1),
             b"noscript" => self.noscript = true,
             b"select" => self.select = true,
-            b"title" if foreign => {}
-            name if RAW.contains(&name) => {
-                let taken_by_all = !self.select || matches!(name, b"script" | b"textarea");
-                return match !foreign && !self.noscript && taken_by_all {
-                    true => Position::Raw(element, 0),
-                    false => Position::Unclear,
-                };
-            }
-            _ => {}
+            b"title" if foreign => self.title = true,
+            _ if !RAW.contains(&name) => {}
+            _ if foreign => return Position::Unclear(FOREIGN),
+            b"script" | b"textarea" => return self.raw(element),
+            _ if self.select => return Position::Unclear(SELECT),
+            _ => return self.raw(element),
         }
         Position::Text
+    }
+
+    fn raw(&self, element: Word) -> Position {
+        let inside = match TEXTS.contains(&element.text()) {
+            _ if self.noscript => Inside::Nothing,
+            true => Inside::Text,
+            false => Inside::Code,
+        };
+        Position::Raw(element, inside, Seen::End(0))
+    }
+
+    fn is_foreign(&self) -> bool {
+        self.svg > 0 || self.math > 0 || self.lost
     }
 
     fn close(&mut self, element: Word) {
@@ -189,6 +226,7 @@ impl Around {
             b"math" => self.math = self.math.saturating_sub(1),
             b"noscript" => self.noscript = false,
             b"select" => self.select = false,
+            b"title" => self.title = false,
             _ => {}
         }
     }
@@ -202,7 +240,8 @@ impl Page {
 
     /// Before the first byte of this XML document. Browsers show one as a page where it names the namespace of XHTML or SVG.
     pub(super) fn xml(source: &str) -> Page {
-        let language = if source.contains("w3.org/") { Language::Page } else { Language::Data };
+        let language =
+            if NAMESPACES.iter().any(|name| source.contains(name)) { Language::Page } else { Language::Data };
         Page { language, around: Around::default(), position: Position::Text }
     }
 
@@ -212,7 +251,7 @@ impl Page {
         match self.language {
             Language::Data => Position::Text,
             // It is markup to XML, and a script all the same.
-            Language::Page if RAW[..2].contains(&name) && !closed => Position::Unclear,
+            Language::Page if RAW[..2].contains(&name) && !closed => Position::Unclear(FOREIGN),
             Language::Page => Position::Text,
             Language::Html => self.around.open(element, closed),
         }
@@ -231,30 +270,49 @@ impl Page {
     fn name(&mut self, word: Word, byte: u8) -> Position {
         match byte {
             b'>' | b'/' => self.tag(word, false, byte),
-            // A prefix says nothing about what it is.
-            b':' => Position::Name(Word::default()),
+            // In XML a prefix says nothing about what it is.
+            b':' if self.language != Language::Html => Position::Name(Word::default()),
             _ if is_space(byte) => Position::Tag(word, false),
             _ => Position::Name(word.with(byte)),
         }
     }
 
-    fn raw(element: Word, seen: u8, byte: u8) -> Position {
+    fn raw(element: Word, inside: Inside, seen: Seen, byte: u8) -> Position {
+        let goes_on = |inside, seen| Position::Raw(element, inside, seen);
+        let begins = goes_on(inside, Seen::End(u8::from(byte == b'<')));
+        let Seen::End(seen) = seen else {
+            let Seen::Bang(hyphen) = seen else { return begins };
+            return match (byte, hyphen) {
+                (b'-', false) => goes_on(inside, Seen::Bang(true)),
+                (b'-', true) => goes_on(Inside::Comment, Seen::End(0)),
+                _ => begins,
+            };
+        };
         let end = [b"</", element.text()].concat();
         match end.get(usize::from(seen)) {
-            Some(next) if *next == byte.to_ascii_lowercase() => Position::Raw(element, seen + 1),
+            Some(next) if *next == byte.to_ascii_lowercase() => goes_on(inside, Seen::End(seen + 1)),
             None if byte == b'>' => Position::Text,
             None if byte == b'/' || is_space(byte) => Position::Tag(Word::default(), false),
-            // In a comment inside a script its end tag need not end it.
-            _ if seen == 1 && byte == b'!' => Position::Unclear,
-            _ => Position::Raw(element, u8::from(byte == b'<')),
+            _ if matches!(inside, Inside::Text | Inside::Nothing) => match seen {
+                0 => begins,
+                1 if !byte.is_ascii_alphabetic() && !b"!?".contains(&byte) => begins,
+                _ => Position::Unclear(TAG_IN_TEXT),
+            },
+            _ if inside == Inside::Comment && seen == 1 && byte.eq_ignore_ascii_case(&b's') => {
+                Position::Unclear(COMMENT_IN_SCRIPT)
+            }
+            _ if seen == 1 && byte == b'!' && element.text() == b"script" => {
+                goes_on(inside, Seen::Bang(false))
+            }
+            _ => begins,
         }
     }
 
     fn next(&mut self, byte: u8) -> Position {
         let html = self.language == Language::Html;
         match self.position {
-            Position::Unclear => Position::Unclear,
-            _ if byte == 0 => Position::Unclear,
+            Position::Unclear(_) => self.position,
+            _ if byte == 0 => Position::Unclear(NUL),
             Position::Text if byte == b'<' => Position::Open,
             Position::Text => Position::Text,
             Position::Open => match byte {
@@ -303,27 +361,27 @@ impl Page {
             },
             Position::Quoted(element, quote, _) if byte == quote => Position::Tag(element, false),
             // To whom it is no attribute, a tag begins here.
-            Position::Quoted(..) if byte == b'<' => Position::Unclear,
+            Position::Quoted(..) if byte == b'<' => Position::Unclear(QUOTED),
             Position::Quoted(element, quote, holds) => Position::Quoted(element, quote, holds.next(byte)),
             Position::Bare(element) => match byte {
                 b'>' => self.tag(element, false, byte),
                 _ if is_space(byte) => Position::Tag(element, false),
                 _ => self.position,
             },
-            Position::Raw(element, seen) => Page::raw(element, seen, byte),
+            Position::Raw(element, inside, seen) => Page::raw(element, inside, seen, byte),
             // An end tag in it ends the element for some.
-            Position::Bang(_) if self.around.noscript => Position::Unclear,
+            Position::Bang(_) if self.around.noscript || self.around.title => Position::Unclear(COMMENT),
             Position::Bang(hyphens) => match (byte, hyphens) {
                 (b'-', 0) => Position::Bang(1),
                 (b'-', _) => Position::Comment(Comment::Empty),
                 (b'[', 0) if !html => Position::Cdata(0, 0),
-                (b'[', 0) => Position::Unclear,
+                (b'[', 0) if self.around.is_foreign() => Position::Unclear(CDATA_IN_HTML),
                 (b'>', _) => Position::Text,
                 _ => Position::Declaration,
             },
             Position::Declaration => match byte {
                 b'>' => Position::Text,
-                b'[' if !html => Position::Unclear,
+                b'[' if !html => Position::Unclear(SUBSET),
                 _ => Position::Declaration,
             },
             Position::Instruction(true) if byte == b'>' => Position::Text,
@@ -334,7 +392,7 @@ impl Page {
             Position::Cdata(begun, _) if usize::from(begun) < CDATA.len() => {
                 match CDATA[usize::from(begun)] == byte {
                     true => Position::Cdata(begun + 1, 0),
-                    false => Position::Unclear,
+                    false => Position::Unclear(SUBSET),
                 }
             }
             Position::Cdata(begun, end) => match (byte, end) {
@@ -348,6 +406,22 @@ impl Page {
 
 const CDATA: &[u8] = b"CDATA[";
 
+const QUOTED: Fault =
+    "a `<` stands in quotes before this value, and readers differ about it: write &lt; there";
+const FOREIGN: Fault = "a script, style or the like stands in SVG, MathML or XHTML before this value, and readers differ about it: move it \
+                        behind the values, or into a file";
+const SELECT: Fault = "an element that readers drop stands in a <select> before this value: move it out";
+const COMMENT: Fault =
+    "a comment stands in <noscript> or <title> before this value, and readers differ about it: leave it out";
+const COMMENT_IN_SCRIPT: Fault =
+    "a script with `<!--` and another <script in it stands before this value, and readers differ about it";
+const TAG_IN_TEXT: Fault = "a tag stands in a <title>, <textarea> or <noscript> before this value, where readers differ about it: write \
+                            &lt; there";
+const CDATA_IN_HTML: Fault =
+    "CDATA stands in an HTML page before this value, and readers differ about it: leave it out";
+const SUBSET: Fault = "an XML declaration stands before this value that is not followed: leave it out";
+const NUL: Fault = "a NUL stands before this value, and readers differ about it: leave it out";
+
 impl Grammar for Page {
     fn step(&mut self, byte: u8) -> Result<(), Fault> {
         self.position = self.next(byte);
@@ -357,25 +431,22 @@ impl Grammar for Page {
     fn hole(&mut self) -> Result<(), Fault> {
         match self.position {
             Position::Text | Position::Quoted(_, _, Holds::Text | Holds::Link(Link::Path)) => Ok(()),
-            Position::Raw(element, 0) if TEXTS.contains(&element.text()) => Ok(()),
+            Position::Raw(_, Inside::Text, Seen::End(0)) => Ok(()),
             Position::Quoted(_, _, Holds::Order) => {
-                Err("what stands in this attribute is obeyed, not shown: no value can stand in it")
+                Err("a browser does what this attribute says: no value can stand in it")
             }
-            Position::Quoted(_, _, Holds::Link(_)) => {
-                Err("a value can stand in a link only behind its host and the beginning of its path")
-            }
+            Position::Quoted(_, _, Holds::Link(_)) => Err(
+                "in a link a value can stand only behind the host: write {{ request.base_url }}/ before it",
+            ),
             Position::Equals(..) | Position::Bare(_) => Err("an attribute needs quotes around its value"),
-            Position::Raw(element, _) if !TEXTS.contains(&element.text()) => {
+            Position::Raw(_, Inside::Code | Inside::Comment | Inside::Nothing, _) => {
                 Err("a value here would be code")
             }
             Position::Declaration | Position::Instruction(_) | Position::Bang(_) | Position::Comment(_) => {
                 Err("no value can stand in a comment or a declaration")
             }
             Position::Cdata(..) => Err("values are escaped, and in CDATA that would be seen: leave it out"),
-            Position::Unclear => Err(
-                "no value can stand behind what readers understand in different ways: a `<` in quotes, CDATA, a script in \
-                     XHTML, SVG or `noscript`, a comment in a script",
-            ),
+            Position::Unclear(why) => Err(why),
             _ => Err("a value can stand in text or in a quoted attribute, not in a tag"),
         }
     }

@@ -141,7 +141,7 @@ pub(super) fn escaped(text: &str) -> String {
 pub(super) fn header(out: &mut String, value: &Value) -> Result<(), Error> {
     let text = plain(value)?;
     let mut bytes = text.as_bytes();
-    if let Some(rest) = bytes.strip_prefix(b"/").filter(|_| out == "/") {
+    if let Some(rest) = bytes.strip_prefix(b"/").filter(|_| out.trim_start() == "/") {
         out.push_str("%2F");
         bytes = rest;
     }
@@ -187,6 +187,7 @@ mod tests {
         };
         assert_eq!(behind("/", "/elsewhere.example/a"), "/%2Felsewhere.example/a");
         assert_eq!(behind("/", "\\elsewhere.example"), "/%5Celsewhere.example");
+        assert_eq!(behind(" /", "/elsewhere.example/a"), " /%2Felsewhere.example/a");
         assert_eq!(behind("/", "users/5"), "/users/5");
         assert_eq!(behind("/users/", "/5"), "/users//5");
         assert_eq!(behind("", "/users/5"), "/users/5");

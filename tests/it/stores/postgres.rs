@@ -46,11 +46,12 @@ async fn a_role_that_may_not_change_tables_serves() {
     let role = format!("serving_{}", database.url.rsplit('/').next().expect("a name"));
     let (start, host) = database.url.split_once('@').expect("a user");
     let url = format!("{}//{role}@{host}", start.split_once("//").expect("a scheme").0);
-    execute(&database.url, &format!("CREATE ROLE {role} LOGIN; REVOKE CREATE ON SCHEMA public FROM PUBLIC;"))
+    execute(&database.url, &format!("CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO PUBLIC;"))
         .await;
     execute(
         &database.url,
-        &include_str!("../../../docs/serving-role.sql").replace("TO vestibule;", &format!("TO {role};")),
+        &include_str!("../../../docs/serving-role.sql")
+            .replace("TO vestibule_serving;", &format!("TO {role};")),
     )
     .await;
     let store = open(&url).await.expect("it may look at all that it needs");
