@@ -57,12 +57,15 @@ enum Position {
     EndName(Word),
     /// In the tag of this element, after its name or an attribute; whether right behind a `/`.
     Tag(Word, bool),
+    /// In the name of an attribute.
     Attribute(Word, Word),
     /// After the name of an attribute and white space.
     Named(Word, Word),
     /// After `=`.
     Equals(Word, Word),
+    /// In an attribute, which this quote ends.
     Quoted(Word, u8, Holds),
+    /// In one without quotes.
     Bare(Word),
     /// Inside an element that only its own end tag ends.
     Raw(Word, Inside, Seen),
@@ -280,13 +283,11 @@ impl Page {
     fn raw(element: Word, inside: Inside, seen: Seen, byte: u8) -> Position {
         let goes_on = |inside, seen| Position::Raw(element, inside, seen);
         let begins = goes_on(inside, Seen::End(u8::from(byte == b'<')));
-        let Seen::End(seen) = seen else {
-            let Seen::Bang(hyphen) = seen else { return begins };
-            return match (byte, hyphen) {
-                (b'-', false) => goes_on(inside, Seen::Bang(true)),
-                (b'-', true) => goes_on(Inside::Comment, Seen::End(0)),
-                _ => begins,
-            };
+        let seen = match seen {
+            Seen::Bang(false) if byte == b'-' => return goes_on(inside, Seen::Bang(true)),
+            Seen::Bang(true) if byte == b'-' => return goes_on(Inside::Comment, Seen::End(0)),
+            Seen::Bang(_) => return begins,
+            Seen::End(seen) => seen,
         };
         let end = [b"</", element.text()].concat();
         match end.get(usize::from(seen)) {
