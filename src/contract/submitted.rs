@@ -29,11 +29,8 @@ impl Contract {
                 Meaning::Extra(name) => drop(out.extra.insert(name.clone(), value.clone())),
             }
         }
-        let password = out.password.take();
-        out.extra
-            .values_mut()
-            .for_each(|value| *value = guard::without_passwords(value, password.as_deref()));
-        out.password = password;
+        let password = password_of(&self.register, fields);
+        out.extra.values_mut().for_each(|value| *value = guard::without_passwords(value, password));
         if self.register.unknown == Unknown::Keep {
             // Under the name of a stored value only its field may store something: the rules have seen no other.
             let is_stored = |key: &str| {
@@ -43,7 +40,7 @@ impl Contract {
             for (key, value) in
                 unknown_members(&self.register, &fields.body).filter(|(key, _)| !is_stored(key))
             {
-                if let Some(value) = guard::harmless(key, value, out.password.as_deref()) {
+                if let Some(value) = guard::harmless(key, value, password) {
                     out.extra.entry(key).or_insert(value);
                 }
             }

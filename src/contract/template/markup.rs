@@ -6,10 +6,15 @@
 //! on more than the text before it, on elements that are open or on what a browser supports, the position is
 //! [`Position::Unclear`], and no value stands behind it.
 
+mod attribute;
+mod comment;
+
 use super::grammar::{Fault, Grammar};
 use super::link::Link;
 use super::word::Word;
 use super::write;
+use attribute::Holds;
+use comment::Comment;
 
 /// A page that was read up to some byte.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -38,7 +43,7 @@ struct Around {
 enum Language {
     Html,
     /// XHTML, SVG or MathML: names mean what they mean in HTML.
-    Page,
+    Xhtml,
     /// XML in which no name means anything.
     Data,
 }
@@ -103,41 +108,11 @@ enum Seen {
     Bang(bool),
 }
 
-/// How much of the end of a comment was read.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Comment {
-    /// Nothing is in it yet, and in HTML `>` ends it.
-    Empty,
-    EmptyDash,
-    Nothing,
-    Dash,
-    Dashes,
-    /// `--!`
-    Bang,
-}
-
-/// What the text of an attribute is, up to here.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-enum Holds {
-    Text,
-    /// What the browser does: a script, a style, a page, an order.
-    Order,
-    Link(Link),
-}
-
 /// Elements whose content is no markup (RAWTEXT, RCDATA, script data).
 const RAW: [&[u8]; 9] =
     [b"script", b"style", b"xmp", b"iframe", b"noembed", b"noframes", b"plaintext", b"title", b"textarea"];
 /// Those of them whose content is text nevertheless.
 const TEXTS: [&[u8]; 2] = [b"title", b"textarea"];
-/// Elements that do what their attributes say.
-const OBEYED: [&[u8]; 11] = [
-    b"script", b"style", b"link", b"meta", b"base", b"object", b"embed", b"applet", b"param", b"set", b"use",
-];
-/// Attributes of any element that are orders, to the tenth letter.
-const ORDERS: [&[u8]; 6] = [b"style", b"srcdoc", b"srcset", b"imagesrcse", b"ping", b"http-equiv"];
-const LINKS: [&[u8]; 9] =
-    [b"href", b"src", b"action", b"formaction", b"data", b"poster", b"background", b"manifest", b"codebase"];
 /// Elements of SVG and MathML whose content is HTML, to the tenth letter.
 const INSIDE: [&[u8]; 8] = [b"foreignobj", b"desc", b"annotation", b"mi", b"mo", b"mn", b"ms", b"mtext"];
 /// Elements that some tags are dropped in.
@@ -148,45 +123,6 @@ const NAMESPACES: [&str; 3] = ["w3.org/1999/xhtml", "w3.org/2000/svg", "w3.org/1
 
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r' | 12)
-}
-
-impl Holds {
-    fn of(element: Word, name: Word) -> Holds {
-        let (element, name) = (element.text(), name.text());
-        let obeyed = OBEYED.contains(&element) || element.starts_with(b"animate");
-        if obeyed || ORDERS.contains(&name) || name.starts_with(b"on") || name.starts_with(b"xmlns") {
-            Holds::Order
-        } else if LINKS.contains(&name) {
-            Holds::Link(Link::new())
-        } else {
-            Holds::Text
-        }
-    }
-
-    fn next(self, byte: u8) -> Holds {
-        match self {
-            // Written as a reference, any letter could stand here.
-            Holds::Link(link) if byte == b'&' && link != Link::Path => Holds::Order,
-            Holds::Link(link) => Holds::Link(link.next(byte)),
-            other => other,
-        }
-    }
-}
-
-impl Comment {
-    /// The next byte; nothing when it ends the comment.
-    fn next(self, byte: u8, language: Language) -> Option<Comment> {
-        let html = language == Language::Html;
-        match (self, byte) {
-            (Comment::Empty | Comment::EmptyDash | Comment::Bang, b'>') if html => None,
-            (Comment::Dashes, b'>') => None,
-            (Comment::Empty, b'-') => Some(Comment::EmptyDash),
-            (Comment::Nothing | Comment::Bang, b'-') => Some(Comment::Dash),
-            (Comment::EmptyDash | Comment::Dash | Comment::Dashes, b'-') => Some(Comment::Dashes),
-            (Comment::Dashes, b'!') if html => Some(Comment::Bang),
-            _ => Some(Comment::Nothing),
-        }
-    }
 }
 
 impl Around {
@@ -243,8 +179,11 @@ impl Page {
 
     /// Before the first byte of this XML document. Browsers show one as a page where it names the namespace of XHTML or SVG.
     pub(super) fn xml(source: &str) -> Page {
-        let language =
-            if NAMESPACES.iter().any(|name| source.contains(name)) { Language::Page } else { Language::Data };
+        let language = if NAMESPACES.iter().any(|name| source.contains(name)) {
+            Language::Xhtml
+        } else {
+            Language::Data
+        };
         Page { language, around: Around::default(), position: Position::Text }
     }
 
@@ -254,8 +193,8 @@ impl Page {
         match self.language {
             Language::Data => Position::Text,
             // It is markup to XML, and a script all the same.
-            Language::Page if RAW[..2].contains(&name) && !closed => Position::Unclear(FOREIGN),
-            Language::Page => Position::Text,
+            Language::Xhtml if RAW[..2].contains(&name) && !closed => Position::Unclear(FOREIGN),
+            Language::Xhtml => Position::Text,
             Language::Html => self.around.open(element, closed),
         }
     }
@@ -387,9 +326,7 @@ impl Page {
             },
             Position::Instruction(true) if byte == b'>' => Position::Text,
             Position::Instruction(_) => Position::Instruction(byte == b'?'),
-            Position::Comment(comment) => {
-                comment.next(byte, self.language).map_or(Position::Text, Position::Comment)
-            }
+            Position::Comment(comment) => comment.next(byte, html).map_or(Position::Text, Position::Comment),
             Position::Cdata(begun, _) if usize::from(begun) < CDATA.len() => {
                 match CDATA[usize::from(begun)] == byte {
                     true => Position::Cdata(begun + 1, 0),
