@@ -14,6 +14,7 @@ pub mod log;
 mod man;
 mod outcome;
 mod pepper;
+mod runtime;
 mod serve;
 mod settings;
 mod store;

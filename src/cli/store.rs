@@ -1,16 +1,9 @@
 //! The store that a configuration names, for the commands that look into it.
 
-use anyhow::Context;
-use tokio::runtime::{Builder, Runtime};
-
 use super::Failure;
+use super::runtime::runtime;
 use crate::config::Loaded;
 use crate::store::{DatabaseUrl, Opening, Store};
-
-/// What runs a command that waits for one thing at a time.
-pub(super) fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build().context("starting the runtime")
-}
 
 pub(super) fn database_url(loaded: &Loaded) -> anyhow::Result<DatabaseUrl> {
     DatabaseUrl::parse(loaded.config.database.expose()).map_err(Failure::refused)

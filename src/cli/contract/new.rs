@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::Args;
 
+use crate::cli::runtime::runtime;
 use crate::cli::{Caller, Failure};
 use crate::contract::draft::{self, Draft, Examples, Exchange, PasteError, Tried};
 use crate::contract::render;
@@ -66,8 +67,7 @@ pub(super) fn run(args: &NewArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
         let error = anyhow!("{} exists; --force overwrites it", file.display());
         return Err(Failure::refused(error));
     }
-    let runtime = tokio::runtime::Builder::new_current_thread().build().context("starting the runtime")?;
-    let draft = runtime.block_on(async {
+    let draft = runtime()?.block_on(async {
         let examples = examples(args).await.map_err(Failure::refused)?;
         draft::draft(&examples).await.map_err(|error| {
             let shown = render("proposal", &error.text, &error.complaints, caller.colour);

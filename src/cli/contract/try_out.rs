@@ -7,9 +7,10 @@ mod show;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::Args;
 
+use crate::cli::runtime::runtime;
 use crate::cli::{Caller, Failure};
 use crate::contract::{Contract, Outcome};
 use play::{Played, Setting, Stage};
@@ -88,9 +89,7 @@ pub(super) fn run(args: &TryArgs, caller: &Caller) -> anyhow::Result<ExitCode> {
         Some(outcome) => (None, Played::default(), stage.pretend(outcome)?),
         None => {
             let request = args.request.request(&contract).map_err(Failure::refused)?;
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().build().context("starting the runtime")?;
-            let (played, reply) = runtime.block_on(stage.play(&request)).map_err(Failure::refused)?;
+            let (played, reply) = runtime()?.block_on(stage.play(&request)).map_err(Failure::refused)?;
             (Some(request), played, reply)
         }
     };

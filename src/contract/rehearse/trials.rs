@@ -136,7 +136,7 @@ pub(super) fn may_be_long(contract: &Contract) -> bool {
     let bounded = |field: &Field| {
         let json_type = field.json_type();
         if json_type == JsonType::Array {
-            return false; // Its rules bound what is in it, and not how much.
+            return false; // `max_length` counts its items, and each may be long.
         }
         matches!(json_type, JsonType::Integer | JsonType::Number | JsonType::Boolean)
             || field.rules.iter().filter(|r| r.condition.is_none()).any(|r| {
